@@ -1,0 +1,19 @@
+import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+
+/** What a listener knows of the connection that a request came in on. */
+export interface Downstream {
+  readonly scheme: 'http' | 'https';
+  /** Local port of the listener, as clients see it. */
+  readonly port: number;
+  /**
+   * The SNI that chose the connection's certificate, lower case, or `undefined` where the default
+   * certificate was shown: the engine tells only names that have a context of their own.
+   */
+  readonly serverName: string | undefined;
+}
+
+/**
+ * Answers one request. Registered by the listeners with `any('/*')`; never throws, and owns the
+ * response from the first statement on (`onAborted` included).
+ */
+export type GatewayHandler = (res: HttpResponse, req: HttpRequest, downstream: Downstream) => void;

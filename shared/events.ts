@@ -1,0 +1,87 @@
+import type { Brand } from './brand.js';
+import type {
+  Api,
+  ApiId,
+  Certificate,
+  CertificateId,
+  KeyId,
+  PluginId,
+  SslPlugin,
+} from './gateway-model.js';
+import type { Revision } from './revision.js';
+
+/** UUID v4, lower case; fixed before the first append, so that a retry is recognised. */
+export type EventId = Brand<string, 'EventId'>;
+
+/** First event of every log (revision 0): tells one log from another after a restore. */
+export interface LogCreated {
+  readonly type: 'LogCreated';
+  readonly data: { readonly logId: string };
+}
+export interface ApiAdded {
+  readonly type: 'ApiAdded';
+  readonly data: { readonly api: Api };
+}
+/** Carries the whole API after the change. */
+export interface ApiUpdated {
+  readonly type: 'ApiUpdated';
+  readonly data: { readonly api: Api };
+}
+export interface ApiDeleted {
+  readonly type: 'ApiDeleted';
+  readonly data: { readonly apiId: ApiId };
+}
+export interface PluginAdded {
+  readonly type: 'PluginAdded';
+  readonly data: { readonly plugin: SslPlugin };
+}
+/** Carries the whole plugin after the change. */
+export interface PluginUpdated {
+  readonly type: 'PluginUpdated';
+  readonly data: { readonly plugin: SslPlugin };
+}
+export interface PluginDeleted {
+  readonly type: 'PluginDeleted';
+  readonly data: { readonly pluginId: PluginId };
+}
+/** Appended together with the plugin event that uses it. */
+export interface CertUploaded {
+  readonly type: 'CertUploaded';
+  readonly data: { readonly certificate: Certificate };
+}
+/** The key of a certificate that no plugin uses any more was erased from the vault. */
+export interface KeyErased {
+  readonly type: 'KeyErased';
+  readonly data: { readonly certificateId: CertificateId; readonly keyId: KeyId };
+}
+
+export type GatewayEvent =
+  | LogCreated
+  | ApiAdded
+  | ApiUpdated
+  | ApiDeleted
+  | PluginAdded
+  | PluginUpdated
+  | PluginDeleted
+  | CertUploaded
+  | KeyErased;
+
+export type GatewayEventType = GatewayEvent['type'];
+
+/** Who did it, when, and in answer to what. Never secret. */
+export interface EventMetadata {
+  /** RFC 3339, UTC, milliseconds; the writer's clock. Order by revision, never by time. */
+  readonly time: string;
+  /** `system`, or who called the admin API. */
+  readonly actor: string;
+  /** The same for all events of one admin request. */
+  readonly correlationId: string;
+}
+
+/** An event as it stands in the log. */
+export interface RecordedEvent {
+  readonly revision: Revision;
+  readonly id: EventId;
+  readonly event: GatewayEvent;
+  readonly metadata: EventMetadata;
+}

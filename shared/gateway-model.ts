@@ -1,0 +1,61 @@
+import type { Brand } from './brand.js';
+
+/** UUID v4, lower case. */
+export type ApiId = Brand<string, 'ApiId'>;
+/** UUID v4, lower case. */
+export type PluginId = Brand<string, 'PluginId'>;
+/** UUID v4, lower case. */
+export type CertificateId = Brand<string, 'CertificateId'>;
+/** Names a sealed private key in the key vault. UUID v4, lower case. */
+export type KeyId = Brand<string, 'KeyId'>;
+
+/** Kong 0.9.9's API object: which requests go to which upstream. */
+export interface Api {
+  readonly id: ApiId;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+  readonly name: string;
+  /** As given, letter case kept; may hold one leading or trailing `*` label. */
+  readonly requestHost?: string;
+  readonly requestPath?: string;
+  readonly upstreamUrl: string;
+  readonly stripRequestPath: boolean;
+  readonly preserveHost: boolean;
+}
+
+/** Kong 0.9.9's plugin object for the one plugin there is, with the certificate by reference. */
+export interface SslPlugin {
+  readonly id: PluginId;
+  readonly name: 'ssl';
+  /** Absent: applies to every API without an enabled ssl plugin of its own. */
+  readonly apiId?: ApiId;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+  readonly enabled: boolean;
+  readonly config: SslPluginConfig;
+}
+
+export interface SslPluginConfig {
+  readonly certificateId: CertificateId;
+  readonly onlyHttps: boolean;
+  readonly acceptHttpIfAlreadyTerminated: boolean;
+}
+
+/** A certificate chain whose private key lies in the vault. Never holds the key itself. */
+export interface Certificate {
+  readonly id: CertificateId;
+  readonly keyId: KeyId;
+  /** PEM as uploaded, white space trimmed at both ends: leaf first, then intermediates. */
+  readonly chainPem: string;
+  /** SHA-256 of the leaf's DER, 64 lower-case hex digits. */
+  readonly fingerprint256: string;
+  /** DNS names of the leaf's SAN, or its common name where there is no SAN. */
+  readonly names: readonly string[];
+  /** Milliseconds since the epoch. */
+  readonly notBefore: number;
+  /** Milliseconds since the epoch. */
+  readonly notAfter: number;
+  readonly keyAlgorithm: KeyAlgorithm;
+}
+
+export type KeyAlgorithm = `rsa-${number}` | 'p-256' | 'p-384' | 'p-521' | 'ed25519';
