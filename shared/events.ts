@@ -49,7 +49,12 @@ export interface CertUploaded {
   readonly type: 'CertUploaded';
   readonly data: { readonly certificate: Certificate };
 }
-/** The key of a certificate that no plugin uses any more was erased from the vault. */
+/**
+ * The key of a certificate that no plugin uses any more is gone for good: from this revision on no
+ * plugin can bind the certificate again, and the vault's copy is erased at once (a crash in between is
+ * made good at the next start). Recorded first, because erasing first would race another control
+ * plane that binds the certificate anew at the same moment.
+ */
 export interface KeyErased {
   readonly type: 'KeyErased';
   readonly data: { readonly certificateId: CertificateId; readonly keyId: KeyId };
@@ -76,6 +81,16 @@ export interface EventMetadata {
   readonly actor: string;
   /** The same for all events of one admin request. */
   readonly correlationId: string;
+  /** Only where the caller sent an `Idempotency-Key`. */
+  readonly idempotency?: Idempotency;
+}
+
+/** Lets a repeated request be answered from the log instead of being carried out again. */
+export interface Idempotency {
+  /** As the caller sent it. */
+  readonly key: string;
+  /** SHA-256 of actor, method, path and body, 64 lower-case hex digits: one key, one request. */
+  readonly request: string;
 }
 
 /** An event as it stands in the log. */

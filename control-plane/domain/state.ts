@@ -1,4 +1,4 @@
-import { Map as ImmutableMap, type Set as ImmutableSet } from 'immutable';
+import { Map as ImmutableMap, type Set as ImmutableSet, OrderedMap } from 'immutable';
 import type {
   Api,
   ApiId,
@@ -8,6 +8,27 @@ import type {
   PluginId,
   SslPlugin,
 } from '../../shared/gateway-model.js';
+import type { Revision } from '../../shared/revision.js';
+
+/**
+ * Why a key lost its last use: `deleted` keys are erased at once, `replaced` ones after a while, so that
+ * a rotation can be rolled back.
+ */
+export interface UnusedKey {
+  readonly keyId: KeyId;
+  readonly cause: 'deleted' | 'replaced';
+}
+
+/** A write that carried an `Idempotency-Key`; its answer is rebuilt from its events. */
+export interface IdempotentWrite {
+  /** SHA-256 of the request, see `Idempotency.request`. */
+  readonly request: string;
+  readonly first: Revision;
+  readonly last: Revision;
+}
+
+/** So many idempotent writes are remembered, the latest ones. */
+export const maxIdempotentWrites = 10_000;
 
 /**
  * The whole configuration at one revision. Persistent maps: a fork for a dry run, a state of the past
@@ -26,8 +47,14 @@ export interface GatewayState {
   readonly certificates: ImmutableMap<CertificateId, Certificate>;
   /** Certificates that at least one plugin uses. */
   readonly usesByCertificate: ImmutableMap<CertificateId, ImmutableSet<PluginId>>;
+  /** By fingerprint of the leaf: an upload that is already stored is found and used again. */
+  readonly certificateIdsByLeaf: ImmutableMap<string, ImmutableSet<CertificateId>>;
   /** Certificates without a use whose key is still in the vault: their keys are to be erased. */
-  readonly keysToErase: ImmutableMap<CertificateId, KeyId>;
+  readonly keysToErase: ImmutableMap<CertificateId, UnusedKey>;
+  /** Revision of the last event that changed the API or plugin: its entity tag. */
+  readonly changedAt: ImmutableMap<ApiId | PluginId, Revision>;
+  /** By idempotency key, oldest first, at most `maxIdempotentWrites`. */
+  readonly idempotentWrites: OrderedMap<string, IdempotentWrite>;
 }
 
 export const initialState: GatewayState = {
@@ -40,5 +67,8 @@ export const initialState: GatewayState = {
   pluginIdByScope: ImmutableMap(),
   certificates: ImmutableMap(),
   usesByCertificate: ImmutableMap(),
+  certificateIdsByLeaf: ImmutableMap(),
   keysToErase: ImmutableMap(),
+  changedAt: ImmutableMap(),
+  idempotentWrites: OrderedMap(),
 };
