@@ -1,0 +1,147 @@
+import { closeSync, openSync } from 'node:fs';
+import Database from 'better-sqlite3';
+import { GatewayError } from './errors.js';
+
+/**
+ * The one module that knows the SQLite driver; the rest of the code sees these interfaces.
+ *
+ * Settings, and why: WAL (readers never wait for the writer), `synchronous=FULL` (a commit survives a
+ * power cut; the driver's default in WAL loses the last ones), `secure_delete` (deleted rows are
+ * overwritten), `busy_timeout` (a short wait instead of an error while another process writes).
+ */
+export interface SqliteDatabase {
+  prepare<Row = unknown>(sql: string): SqliteStatement<Row>;
+  /** Runs statements that answer nothing: schema, settings. */
+  exec(sql: string): void;
+  /**
+   * Brings the schema up to date: runs the migrations that the file has not seen, each once, in one
+   * transaction. A migration never changes once released; a new one goes to the end.
+   * @throws SchemaTooNewError if a later version of Signet wrote the file.
+   */
+  migrate(migrations: readonly string[]): void;
+  /** Runs `work` in one `BEGIN IMMEDIATE` transaction; rolled back if it throws. Not for async work. */
+  write<Result>(work: () => Result): Result;
+  /** Runs `work` on one consistent view of the database. */
+  read<Result>(work: () => Result): Result;
+  /** A number that differs once another connection, in any process, has committed. */
+  dataVersion(): number;
+  /**
+   * Moves all of the write-ahead log into the database file and truncates it: from then on deleted
+   * rows are in neither. `false` if a reader or writer was in the way for longer than the busy timeout.
+   */
+  checkpoint(): boolean;
+  close(): void;
+}
+
+export type SqliteValue = number | bigint | string | Uint8Array | null;
+
+export interface SqliteStatement<Row> {
+  run(...parameters: SqliteValue[]): { readonly changes: number };
+  get(...parameters: SqliteValue[]): Row | undefined;
+  all(...parameters: SqliteValue[]): Row[];
+  /** No other statement may run on the connection before the iteration ends. */
+  iterate(...parameters: SqliteValue[]): IterableIterator<Row>;
+}
+
+export interface SqliteOptions {
+  /** The directory must exist. The file is made with mode 0600; SQLite gives its side files the same. */
+  readonly path: string;
+  /** Opens an existing database for reading only. Default false. */
+  readonly readOnly?: boolean;
+  /** Longest wait for another writer, default 5000. */
+  readonly busyTimeoutMs?: number;
+}
+
+export function openSqlite(options: SqliteOptions): SqliteDatabase {
+  const { path, readOnly = false, busyTimeoutMs = 5000 } = options;
+  if (!readOnly) closeSync(openSync(path, 'a', 0o600));
+  const database = new Database(path, {
+    readonly: readOnly,
+    fileMustExist: true,
+    timeout: busyTimeoutMs,
+  });
+  try {
+    if (!readOnly) {
+      database.pragma('journal_mode = WAL');
+      database.pragma('synchronous = FULL');
+      database.pragma('secure_delete = ON');
+    }
+    database.pragma('foreign_keys = ON');
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+  return new BetterSqlite(database, readOnly);
+}
+
+/** Whether a write failed because another connection held the lock for longer than the busy timeout. */
+export function isSqliteBusy(error: unknown): boolean {
+  return error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY');
+}
+
+/** The file was written by a later version of Signet. */
+export class SchemaTooNewError extends GatewayError {
+  readonly code = 'SIGNET_SCHEMA_TOO_NEW';
+
+  constructor(path: string) {
+    super(
+      `${path} was written by a newer version of Signet: start that version, or restore a backup`,
+    );
+  }
+}
+
+class BetterSqlite implements SqliteDatabase {
+  readonly #database: Database.Database;
+  readonly #readOnly: boolean;
+
+  constructor(database: Database.Database, readOnly: boolean) {
+    this.#database = database;
+    this.#readOnly = readOnly;
+  }
+
+  prepare<Row>(sql: string): SqliteStatement<Row> {
+    return this.#database.prepare<SqliteValue[], Row>(sql);
+  }
+
+  exec(sql: string): void {
+    this.#database.exec(sql);
+  }
+
+  migrate(migrations: readonly string[]): void {
+    this.write(() => {
+      const seen = this.#number('user_version');
+      if (seen > migrations.length) throw new SchemaTooNewError(this.#database.name);
+      for (const migration of migrations.slice(seen)) this.#database.exec(migration);
+      this.#database.pragma(`user_version = ${migrations.length}`);
+    });
+  }
+
+  write<Result>(work: () => Result): Result {
+    return this.#database.transaction(work).immediate();
+  }
+
+  read<Result>(work: () => Result): Result {
+    return this.#database.transaction(work).deferred();
+  }
+
+  dataVersion(): number {
+    return this.#number('data_version');
+  }
+
+  checkpoint(): boolean {
+    // The pragma's first column, "busy", is 0 once everything was moved.
+    return this.#database.pragma('wal_checkpoint(TRUNCATE)', { simple: true }) === 0;
+  }
+
+  close(): void {
+    if (!this.#database.open) return;
+    if (!this.#readOnly) this.checkpoint();
+    this.#database.close();
+  }
+
+  #number(pragma: 'user_version' | 'data_version'): number {
+    const value = this.#database.pragma(pragma, { simple: true });
+    if (typeof value !== 'number') throw new TypeError(`${pragma} is not a number`);
+    return value;
+  }
+}
