@@ -1,0 +1,135 @@
+import type {
+  Api,
+  ApiId,
+  Certificate,
+  CertificateId,
+  PluginId,
+} from '../../shared/gateway-model.js';
+import type { GatewayState } from './state.js';
+
+/** What a caller may say about an API; `id` and `createdAt` are settled by the command. */
+export type ApiSettings = Omit<Api, 'id' | 'createdAt'>;
+
+export interface AddApi {
+  readonly type: 'AddApi';
+  readonly id: ApiId;
+  readonly createdAt: number;
+  readonly settings: ApiSettings;
+}
+
+/** Whatever `settings` leaves out is unset. */
+export interface ReplaceApi {
+  readonly type: 'ReplaceApi';
+  readonly id: ApiId;
+  /** Absent: stays as it is. */
+  readonly createdAt?: number;
+  readonly settings: ApiSettings;
+}
+
+/** Whatever `changes` leaves out stays. */
+export interface ChangeApi {
+  readonly type: 'ChangeApi';
+  readonly id: ApiId;
+  readonly changes: Partial<ApiSettings & Pick<Api, 'createdAt'>>;
+}
+
+export interface DeleteApi {
+  readonly type: 'DeleteApi';
+  readonly id: ApiId;
+}
+
+/**
+ * Which certificate a plugin is to serve: the one it has, or an uploaded one. Where the upload brought
+ * only one half of the pair, it was checked against the other half of `basedOn`; if the plugin has got
+ * another certificate meanwhile, the command is rejected and has to be made anew.
+ */
+export type CertificateChoice =
+  | { readonly kind: 'keep' }
+  | {
+      readonly kind: 'upload';
+      readonly certificate: Certificate;
+      readonly basedOn?: CertificateId;
+    };
+
+export interface PluginSettings {
+  readonly enabled: boolean;
+  readonly onlyHttps: boolean;
+  readonly acceptHttpIfAlreadyTerminated: boolean;
+}
+
+export interface AddPlugin {
+  readonly type: 'AddPlugin';
+  readonly id: PluginId;
+  readonly createdAt: number;
+  /** Absent: for all APIs. */
+  readonly apiId?: ApiId;
+  readonly settings: PluginSettings;
+  readonly certificate: Certificate;
+}
+
+export interface ReplacePlugin {
+  readonly type: 'ReplacePlugin';
+  readonly id: PluginId;
+  /** Addressed under this API: a plugin of another one is not found. */
+  readonly under?: ApiId;
+  readonly apiId?: ApiId;
+  readonly createdAt?: number;
+  readonly settings: PluginSettings;
+  readonly certificate: CertificateChoice;
+}
+
+export interface ChangePlugin {
+  readonly type: 'ChangePlugin';
+  readonly id: PluginId;
+  readonly under?: ApiId;
+  readonly changes: Partial<PluginSettings> & {
+    readonly apiId?: ApiId;
+    readonly createdAt?: number;
+  };
+  readonly certificate: CertificateChoice;
+}
+
+export interface DeletePlugin {
+  readonly type: 'DeletePlugin';
+  readonly id: PluginId;
+  readonly under?: ApiId;
+}
+
+/** What is to be as it was: everything, one API with its plugin, or the API of one `request_host`. */
+export type RollbackScope =
+  | { readonly kind: 'everything' }
+  | { readonly kind: 'api'; readonly apiId: ApiId }
+  | { readonly kind: 'host'; readonly requestHost: string };
+
+/** Forward events that make the configuration what it was in `target`. */
+export interface Rollback {
+  readonly type: 'Rollback';
+  readonly target: GatewayState;
+  readonly scope: RollbackScope;
+}
+
+/** The first event of a log. */
+export interface CreateLog {
+  readonly type: 'CreateLog';
+  readonly logId: string;
+}
+
+/** Gives up the key of a certificate that nothing uses. */
+export interface EraseKey {
+  readonly type: 'EraseKey';
+  readonly certificateId: CertificateId;
+}
+
+/** An intent, parsed and checked for all that does not depend on the state. Ids and time come with it. */
+export type Command =
+  | AddApi
+  | ReplaceApi
+  | ChangeApi
+  | DeleteApi
+  | AddPlugin
+  | ReplacePlugin
+  | ChangePlugin
+  | DeletePlugin
+  | Rollback
+  | CreateLog
+  | EraseKey;

@@ -1,0 +1,54 @@
+import type { Command, CreateLog, EraseKey } from './commands.js';
+import { addApi, changeApi, deleteApi, replaceApi } from './decide-api.js';
+import { addPlugin, changePlugin, deletePlugin, replacePlugin } from './decide-plugin.js';
+import { accept, type Decision, reject } from './decision.js';
+import { rollback } from './rollback.js';
+import type { GatewayState } from './state.js';
+
+/**
+ * What a command does to a state: the events to record, or why not. Pure, so it may be asked against a
+ * fork or a state of the past. A command that changes nothing is accepted without events.
+ */
+export function decide(state: GatewayState, command: Command): Decision {
+  switch (command.type) {
+    case 'AddApi':
+      return addApi(state, command);
+    case 'ReplaceApi':
+      return replaceApi(state, command);
+    case 'ChangeApi':
+      return changeApi(state, command);
+    case 'DeleteApi':
+      return deleteApi(state, command);
+    case 'AddPlugin':
+      return addPlugin(state, command);
+    case 'ReplacePlugin':
+      return replacePlugin(state, command);
+    case 'ChangePlugin':
+      return changePlugin(state, command);
+    case 'DeletePlugin':
+      return deletePlugin(state, command);
+    case 'Rollback':
+      return rollback(state, command);
+    case 'CreateLog':
+      return createLog(state, command);
+    case 'EraseKey':
+      return eraseKey(state, command);
+    default: {
+      const unknown: never = command;
+      return unknown;
+    }
+  }
+}
+
+function createLog(state: GatewayState, command: CreateLog): Decision {
+  if (state.logId === command.logId) return accept();
+  if (state.logId !== undefined) return reject({ code: 'log-already-created' });
+  return accept({ type: 'LogCreated', data: { logId: command.logId } });
+}
+
+/** A certificate that is bound again meanwhile keeps its key. */
+function eraseKey(state: GatewayState, { certificateId }: EraseKey): Decision {
+  const unused = state.keysToErase.get(certificateId);
+  if (unused === undefined) return accept();
+  return accept({ type: 'KeyErased', data: { certificateId, keyId: unused.keyId } });
+}
