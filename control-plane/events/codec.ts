@@ -1,8 +1,8 @@
 import { Compile } from 'typebox/compile';
+import { canonicalJson, type JsonValue } from '../../shared/canonical-json.js';
 import type { EventId, EventMetadata, GatewayEvent, RecordedEvent } from '../../shared/events.js';
 import { nextRevision, type Revision } from '../../shared/revision.js';
 import type { EventToAppend, StoredEvent } from '../ports/event-log.js';
-import { canonicalJson, type JsonValue } from './canonical-json.js';
 import { EventChainBrokenError, EventUnreadableError } from './event-errors.js';
 import { type StoredMetadata, storedMetadataSchema } from './event-schemas.js';
 import { eventVersions } from './event-versions.js';
