@@ -79,6 +79,14 @@ export function isSqliteBusy(error: unknown): boolean {
   return error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY');
 }
 
+/** Whether a file is no database, or one whose structure is damaged: nothing in it can be trusted. */
+export function isSqliteDamage(error: unknown): boolean {
+  return (
+    error instanceof Database.SqliteError &&
+    /^SQLITE_(CORRUPT|NOTADB|IOERR_SHORT_READ)/.test(error.code)
+  );
+}
+
 /** The file was written by a later version of Signet. */
 export class SchemaTooNewError extends GatewayError {
   readonly code = 'SIGNET_SCHEMA_TOO_NEW';
@@ -135,8 +143,11 @@ class BetterSqlite implements SqliteDatabase {
 
   close(): void {
     if (!this.#database.open) return;
-    if (!this.#readOnly) this.checkpoint();
-    this.#database.close();
+    try {
+      if (!this.#readOnly) this.checkpoint();
+    } finally {
+      this.#database.close();
+    }
   }
 
   #number(pragma: 'user_version' | 'data_version'): number {
