@@ -28,17 +28,31 @@ export type SnapshotEntryKey =
   | { readonly kind: 'plugin'; readonly id: PluginId }
   | { readonly kind: 'certificate'; readonly id: CertificateId };
 
-/**
- * What changed between two revisions. `from: 'empty'` is a full snapshot: everything not among
- * `upserts` is gone. Immutable and consistent: an upserted plugin's API and certificate are there
- * after it, in it or before.
- */
-export interface SnapshotDelta {
+/** Between which revisions of which log a delta leads. `from: 'empty'` is a full snapshot. */
+export interface SnapshotRange {
   readonly logId: string;
   readonly from: Revision | 'empty';
   readonly to: Revision;
+}
+
+/** Part of what changed, small enough to be held in memory. */
+export interface SnapshotChunk {
   readonly upserts: readonly SnapshotEntry[];
   readonly removals: readonly SnapshotEntryKey[];
+}
+
+/**
+ * What changed between two revisions. In a full snapshot everything not among `upserts` is gone.
+ * Immutable and consistent: an upserted plugin's API and certificate are there after it, in it or before.
+ */
+export interface SnapshotDelta extends SnapshotRange, SnapshotChunk {}
+
+/**
+ * A delta that arrives in pieces, in any order of entries. The chunks end when all of it was there;
+ * they throw if the rest will never come, and then nothing of it counts.
+ */
+export interface SnapshotTransfer extends SnapshotRange {
+  readonly chunks: AsyncIterable<SnapshotChunk>;
 }
 
 /** A host whose certificate a node could not load; it keeps the host's last good one. */

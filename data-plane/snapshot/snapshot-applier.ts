@@ -1,5 +1,5 @@
 import type { Revision } from '../../shared/revision.js';
-import type { RejectedEntry, SnapshotDelta } from '../../shared/snapshot.js';
+import type { RejectedEntry, SnapshotTransfer } from '../../shared/snapshot.js';
 
 export interface AppliedSnapshot {
   readonly revision: Revision;
@@ -14,8 +14,10 @@ export interface SnapshotApplier {
   readonly revision: Revision | undefined;
   readonly digest: string;
   /**
-   * Resolves when every worker of the node serves the delta's revision, proved by a handshake for
+   * Resolves when every worker of the node serves the transfer's revision, proved by a handshake for
    * the changed hosts. One at a time. A certificate that can't be loaded is a rejection, not an error.
+   * Holds one chunk at a time; until the last one has come, readers see the snapshot before it.
+   * @throws SnapshotMismatchError if it does not start where the node stands: ask for a full one.
    */
-  apply(delta: SnapshotDelta): Promise<AppliedSnapshot>;
+  apply(transfer: SnapshotTransfer): Promise<AppliedSnapshot>;
 }

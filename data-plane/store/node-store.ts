@@ -1,6 +1,11 @@
 import type { Api, CertificateId, SslPlugin } from '../../shared/gateway-model.js';
 import type { Revision } from '../../shared/revision.js';
-import type { ServedCertificate, SnapshotDelta } from '../../shared/snapshot.js';
+import type {
+  ServedCertificate,
+  SnapshotChunk,
+  SnapshotDelta,
+  SnapshotRange,
+} from '../../shared/snapshot.js';
 
 /** An API and the enabled ssl plugin that applies to it: its own, else the one for all APIs. */
 export interface RoutedApi {
@@ -37,6 +42,15 @@ export interface AppliedChanges {
   readonly patternsChanged: boolean;
 }
 
+/** A delta on its way into the store. A method that throws has rolled the transaction back. */
+export interface NodeStoreTransaction {
+  write(chunk: SnapshotChunk): void;
+  /** @throws SnapshotInconsistentError if a plugin would lack its API or certificate. */
+  commit(): AppliedChanges;
+  /** Gives the delta up. Nothing happens after `commit`, or a second time. */
+  rollback(): void;
+}
+
 /** The node's only writer: its last good snapshot, keys sealed under the node's own key. */
 export interface NodeStoreWriter {
   readonly logId: string | undefined;
@@ -49,9 +63,23 @@ export interface NodeStoreWriter {
    */
   apply(delta: SnapshotDelta): AppliedChanges;
   /**
+   * Starts a delta that is written in pieces, in one transaction that stays open between them. One
+   * at a time.
+   * @throws SnapshotMismatchError if the delta does not start where the store stands.
+   */
+  begin(range: SnapshotRange): NodeStoreTransaction;
+  /**
    * Says that the workers serve `revision`: certificates kept only as last good are dropped, but for
    * those of `keepLastGood` (host patterns whose new certificate was rejected).
    */
   settle(revision: Revision, keepLastGood: readonly string[]): void;
+  /** Hosts that still have a last good certificate besides the one now bound. */
+  lastGoodHosts(): readonly string[];
+  /**
+   * Reads every entry again, in slices between which the loop turns. Damaged ones (a torn file) are
+   * taken out and the digest no longer equals the control plane's, so that a full snapshot mends it.
+   * @returns how many were damaged.
+   */
+  verify(signal?: AbortSignal): Promise<number>;
   close(): void;
 }

@@ -1,0 +1,100 @@
+import type { CertificateId } from '../../shared/gateway-model.js';
+import type { SnapshotEntry, SnapshotEntryKey } from '../../shared/snapshot.js';
+import type { SqliteDatabase, SqliteStatement } from '../../shared/sqlite.js';
+import { everyApi } from './schema.js';
+
+interface HostRow {
+  readonly host: string | null;
+  readonly pattern: number;
+}
+
+const hostColumns = 'a.host AS host, (a.has_wildcard OR a.has_path) AS pattern';
+
+/** Which hosts a change of an entry reaches, and which certificate each host is bound to. */
+export class Bindings {
+  readonly #certificate: SqliteStatement<{ id: CertificateId }>;
+  readonly #api: SqliteStatement<HostRow>;
+  readonly #everyApi: SqliteStatement<HostRow>;
+  readonly #scopeOfPlugin: SqliteStatement<{ scope: string }>;
+  readonly #scopesOfCertificate: SqliteStatement<{ scope: string }>;
+  readonly #dangling: Record<SnapshotEntryKey['kind'], SqliteStatement<unknown>>;
+
+  constructor(database: SqliteDatabase) {
+    this.#certificate = database.prepare(`
+      SELECT coalesce(own.certificate_id, every.certificate_id) AS id
+      FROM api a
+      LEFT JOIN plugin own ON own.scope = a.id AND own.enabled = 1
+      LEFT JOIN plugin every ON every.scope = '${everyApi}' AND every.enabled = 1
+      WHERE a.host = ? ORDER BY a.id LIMIT 1`);
+    this.#api = database.prepare(`SELECT ${hostColumns} FROM api a WHERE a.id = ?`);
+    this.#everyApi = database.prepare(`SELECT ${hostColumns} FROM api a`);
+    this.#scopeOfPlugin = database.prepare('SELECT scope FROM plugin WHERE id = ?');
+    this.#scopesOfCertificate = database.prepare(
+      'SELECT DISTINCT scope FROM plugin WHERE certificate_id = ?',
+    );
+    const dangling = (name: string) => `
+      SELECT 1 FROM plugin p
+      LEFT JOIN certificate c ON c.id = p.certificate_id AND c.retired = 0
+      LEFT JOIN api a ON a.id = p.scope
+      WHERE p.${name} = ? AND (c.id IS NULL OR (a.id IS NULL AND p.scope <> '${everyApi}')) LIMIT 1`;
+    this.#dangling = {
+      api: database.prepare(dangling('scope')),
+      plugin: database.prepare(dangling('id')),
+      certificate: database.prepare(dangling('certificate_id')),
+    };
+  }
+
+  /** Whether every plugin that has to do with the entry has its API and its certificate. */
+  isWhole({ kind, id }: SnapshotEntryKey): boolean {
+    return this.#dangling[kind].get(id) === undefined;
+  }
+
+  /** The certificate of the enabled plugin that applies to the API with this very `request_host`. */
+  certificateOf(host: string): CertificateId | undefined {
+    return this.#certificate.get(host)?.id ?? undefined;
+  }
+
+  /** Hosts that the entry's stored form reaches, and whether wildcard or path APIs are among them. */
+  reachOf(key: SnapshotEntryKey): Reach {
+    switch (key.kind) {
+      case 'api':
+        return reach(this.#api.all(key.id));
+      case 'plugin':
+        return this.#reachOfScopes(this.#scopeOfPlugin.all(key.id));
+      case 'certificate':
+        return this.#reachOfScopes(this.#scopesOfCertificate.all(key.id));
+    }
+  }
+
+  /** Hosts that the entry will reach once it is stored. */
+  reachOfNew(entry: SnapshotEntry): Reach {
+    switch (entry.kind) {
+      case 'api': {
+        const host = entry.value.requestHost?.toLowerCase() ?? null;
+        const pattern = host?.includes('*') || entry.value.requestPath !== undefined;
+        return reach([{ host, pattern: Number(pattern) }]);
+      }
+      case 'plugin':
+        return this.#reachOfScopes([{ scope: entry.value.apiId ?? everyApi }]);
+      case 'certificate':
+        return { hosts: [], pattern: false };
+    }
+  }
+
+  #reachOfScopes(scopes: readonly { scope: string }[]): Reach {
+    if (scopes.some(({ scope }) => scope === everyApi)) return reach(this.#everyApi.all());
+    return reach(scopes.flatMap(({ scope }) => this.#api.all(scope)));
+  }
+}
+
+export interface Reach {
+  readonly hosts: readonly string[];
+  readonly pattern: boolean;
+}
+
+function reach(rows: readonly HostRow[]): Reach {
+  return {
+    hosts: rows.flatMap(({ host }) => (host === null ? [] : [host])),
+    pattern: rows.some(({ pattern }) => pattern !== 0),
+  };
+}

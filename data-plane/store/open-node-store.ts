@@ -1,0 +1,68 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from '../../shared/logger.js';
+import { isSqliteDamage, openSqlite, SchemaTooNewError } from '../../shared/sqlite.js';
+import { type NodeKey, openNodeKey } from './node-key.js';
+import type { NodeStoreReader, NodeStoreWriter } from './node-store.js';
+import { SqliteNodeStoreReader } from './sqlite-node-store-reader.js';
+import { ForeignStoreError, SqliteNodeStoreWriter } from './sqlite-node-store-writer.js';
+
+export interface NodeStoreOptions {
+  /** The node's own; made with mode 0700 if it is not there. */
+  readonly dataDirectory: string;
+}
+
+/**
+ * Opens the node's store for its one writer. What is there and can't be used (torn, of a later
+ * version, under a lost key) is removed: it is a copy, and the control plane sends it again.
+ * @throws NodeKeyError if the node's key file is unusable.
+ */
+export function openNodeStoreWriter(options: NodeStoreOptions, logger: Logger): NodeStoreWriter {
+  const { dataDirectory } = options;
+  mkdirSync(dataDirectory, { recursive: true, mode: 0o700 });
+  const key = openNodeKey(keyPath(dataDirectory));
+  try {
+    return openWriter(dataDirectory, key);
+  } catch (error) {
+    const isUseless =
+      isSqliteDamage(error) ||
+      error instanceof ForeignStoreError ||
+      error instanceof SchemaTooNewError;
+    if (!isUseless) throw error;
+    logger.error(
+      { dataDirectory, err: error },
+      'the node store is unusable and starts anew, empty',
+    );
+    for (const suffix of ['', '-wal', '-shm']) {
+      rmSync(storePath(dataDirectory) + suffix, { force: true });
+    }
+    return openWriter(dataDirectory, key);
+  }
+}
+
+/** Opens the store for reading, once per thread; the writer must have been opened before. */
+export function openNodeStoreReader({ dataDirectory }: NodeStoreOptions): NodeStoreReader {
+  const key = openNodeKey(keyPath(dataDirectory));
+  return new SqliteNodeStoreReader(
+    openSqlite({ path: storePath(dataDirectory), readOnly: true }),
+    key,
+  );
+}
+
+function openWriter(dataDirectory: string, key: NodeKey): NodeStoreWriter {
+  const database = openSqlite({ path: storePath(dataDirectory) });
+  try {
+    return new SqliteNodeStoreWriter(database, key);
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function storePath(dataDirectory: string): string {
+  return join(dataDirectory, 'node-store.sqlite');
+}
+
+function keyPath(dataDirectory: string): string {
+  return join(dataDirectory, 'node.key');
+}

@@ -1,0 +1,62 @@
+/**
+ * `epoch` is the number of the last full snapshot that held the row: a full snapshot raises it, and
+ * rows left at an older one are gone when it commits. `hash` is the entry's hash, 32 bytes. A retired
+ * certificate is no part of the snapshot any more, but some host's last good one.
+ */
+export const migrations: readonly string[] = [
+  `
+    CREATE TABLE snapshot (
+      one INTEGER PRIMARY KEY CHECK (one = 1),
+      log_id TEXT,
+      revision INTEGER,
+      digest TEXT NOT NULL,
+      epoch INTEGER NOT NULL,
+      key_check BLOB NOT NULL
+    ) STRICT;
+
+    CREATE TABLE api (
+      id TEXT PRIMARY KEY,
+      host TEXT,
+      has_wildcard INTEGER NOT NULL,
+      has_path INTEGER NOT NULL,
+      json TEXT NOT NULL,
+      hash BLOB NOT NULL,
+      epoch INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX api_by_host ON api (host) WHERE host IS NOT NULL;
+    CREATE INDEX api_with_wildcard ON api (id) WHERE has_wildcard = 1;
+    CREATE INDEX api_with_path ON api (id) WHERE has_path = 1;
+
+    CREATE TABLE plugin (
+      id TEXT PRIMARY KEY,
+      scope TEXT NOT NULL,
+      enabled INTEGER NOT NULL,
+      certificate_id TEXT NOT NULL,
+      json TEXT NOT NULL,
+      hash BLOB NOT NULL,
+      epoch INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX plugin_by_scope ON plugin (scope, enabled);
+    CREATE INDEX plugin_by_certificate ON plugin (certificate_id);
+
+    CREATE TABLE certificate (
+      id TEXT PRIMARY KEY,
+      fingerprint256 TEXT NOT NULL,
+      chain_pem TEXT NOT NULL,
+      sealed_key BLOB NOT NULL,
+      not_after INTEGER NOT NULL,
+      retired INTEGER NOT NULL,
+      hash BLOB NOT NULL,
+      epoch INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX certificate_retired ON certificate (id) WHERE retired = 1;
+
+    CREATE TABLE last_good (
+      host TEXT PRIMARY KEY,
+      certificate_id TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+  `,
+];
+
+/** Stands for "every API" in `plugin.scope`; API ids are UUIDs. */
+export const everyApi = 'all';

@@ -1,0 +1,101 @@
+import type { Api, CertificateId, SslPlugin } from '../../shared/gateway-model.js';
+import type { Revision } from '../../shared/revision.js';
+import type { ServedCertificate } from '../../shared/snapshot.js';
+import type { SqliteDatabase, SqliteStatement } from '../../shared/sqlite.js';
+import type { NodeKey } from './node-key.js';
+import type { NodeStoreReader, RoutedApi } from './node-store.js';
+import { everyApi } from './schema.js';
+
+interface RoutedRow {
+  readonly api: string;
+  readonly ssl: string | null;
+}
+
+interface CertificateRow {
+  readonly id: CertificateId;
+  readonly fingerprint256: string;
+  readonly chain_pem: string;
+  readonly sealed_key: Buffer;
+  readonly not_after: number;
+}
+
+/** Each question is one prepared statement whose every step is an index lookup. */
+export class SqliteNodeStoreReader implements NodeStoreReader {
+  readonly #database: SqliteDatabase;
+  readonly #key: NodeKey;
+  readonly #revision: SqliteStatement<{ revision: Revision | null }>;
+  readonly #byHost: SqliteStatement<RoutedRow>;
+  readonly #wildcards: SqliteStatement<RoutedRow>;
+  readonly #paths: SqliteStatement<RoutedRow>;
+  readonly #certificate: SqliteStatement<CertificateRow>;
+  readonly #lastGood: SqliteStatement<CertificateRow>;
+
+  constructor(database: SqliteDatabase, key: NodeKey) {
+    this.#database = database;
+    this.#key = key;
+    this.#revision = database.prepare('SELECT revision FROM snapshot');
+    const routed = (where: string) =>
+      database.prepare<RoutedRow>(`
+        SELECT a.json AS api, coalesce(own.json, every.json) AS ssl
+        FROM api a
+        LEFT JOIN plugin own ON own.scope = a.id AND own.enabled = 1
+        LEFT JOIN plugin every ON every.scope = '${everyApi}' AND every.enabled = 1
+        WHERE ${where} ORDER BY a.id`);
+    this.#byHost = routed('a.host = ?');
+    this.#wildcards = routed('a.has_wildcard = 1');
+    this.#paths = routed('a.has_path = 1');
+    const columns = 'c.id, c.fingerprint256, c.chain_pem, c.sealed_key, c.not_after';
+    this.#certificate = database.prepare(
+      `SELECT ${columns} FROM certificate c WHERE c.id = ? AND c.retired = 0`,
+    );
+    this.#lastGood = database.prepare(`
+      SELECT ${columns} FROM last_good l JOIN certificate c ON c.id = l.certificate_id
+      WHERE l.host = ?`);
+  }
+
+  revision(): Revision | undefined {
+    return this.#revision.get()?.revision ?? undefined;
+  }
+
+  apiByHost(host: string): RoutedApi | undefined {
+    const row = this.#byHost.get(host);
+    return row && routedApi(row);
+  }
+
+  wildcardApis(): readonly RoutedApi[] {
+    return this.#wildcards.all().map(routedApi);
+  }
+
+  pathApis(): readonly RoutedApi[] {
+    return this.#paths.all().map(routedApi);
+  }
+
+  certificate(id: CertificateId): ServedCertificate | undefined {
+    return this.#served(this.#certificate.get(id));
+  }
+
+  lastGoodCertificate(requestHost: string): ServedCertificate | undefined {
+    return this.#served(this.#lastGood.get(requestHost.toLowerCase()));
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  // A key that does not unseal is damaged: to the workers it is as good as not there, and they keep
+  // to the last good certificate until `verify` has had it replaced.
+  #served(row: CertificateRow | undefined): ServedCertificate | undefined {
+    const keyPem = row && this.#key.unseal(row.sealed_key, row.id);
+    if (row === undefined || keyPem === undefined) return undefined;
+    const { id, fingerprint256, chain_pem: chainPem, not_after: notAfter } = row;
+    return { id, fingerprint256, chainPem, keyPem, notAfter };
+  }
+}
+
+function routedApi({ api, ssl }: RoutedRow): RoutedApi {
+  // Written by this node out of validated entries.
+  return {
+    api: JSON.parse(api) as Api,
+    ssl: ssl === null ? undefined : (JSON.parse(ssl) as SslPlugin),
+  };
+}

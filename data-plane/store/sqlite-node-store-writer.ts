@@ -1,0 +1,210 @@
+import { randomBytes } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
+import type { Revision } from '../../shared/revision.js';
+import type {
+  SnapshotChunk,
+  SnapshotDelta,
+  SnapshotEntryKey,
+  SnapshotRange,
+} from '../../shared/snapshot.js';
+import { emptyDigest, formatDigest, parseDigest, withEntry } from '../../shared/snapshot-digest.js';
+import type { SqliteDatabase, SqliteStatement } from '../../shared/sqlite.js';
+import { Bindings } from './bindings.js';
+import { EntryTables, entryKinds } from './entry-tables.js';
+import { SnapshotMismatchError } from './errors.js';
+import { LastGood } from './last-good.js';
+import type { NodeKey } from './node-key.js';
+import type { AppliedChanges, NodeStoreTransaction, NodeStoreWriter } from './node-store.js';
+import { migrations } from './schema.js';
+import { StoreChange } from './store-change.js';
+import { StoreVerifier } from './store-verifier.js';
+
+interface SnapshotRow {
+  readonly log_id: string | null;
+  readonly revision: Revision | null;
+  readonly digest: string;
+  readonly epoch: number;
+  readonly key_check: Buffer;
+}
+
+const keyCheckName = 'signet node store';
+/** Rotations come in bursts; one checkpoint after a burst is enough to bring erased bytes off the disk. */
+const scrubDelayMs = 1000;
+
+export class SqliteNodeStoreWriter implements NodeStoreWriter {
+  readonly #database: SqliteDatabase;
+  readonly #parts: { tables: EntryTables; bindings: Bindings; lastGood: LastGood };
+  readonly #row: SqliteStatement<SnapshotRow>;
+  #position: SnapshotRow;
+  readonly #verifier: StoreVerifier;
+  #open: NodeStoreTransaction | undefined;
+  #scrub: NodeJS.Timeout | undefined;
+
+  /** @throws if the file is damaged or was written under another key: see `openNodeStoreWriter`. */
+  constructor(database: SqliteDatabase, key: NodeKey) {
+    this.#database = database;
+    database.migrate(migrations);
+    this.#row = database.prepare('SELECT * FROM snapshot');
+    this.#position = this.#row.get() ?? this.#createRow(key);
+    if (key.unseal(this.#position.key_check, keyCheckName) === undefined) {
+      throw new ForeignStoreError('the node store was written under another node key');
+    }
+    this.#verifier = new StoreVerifier(database, key);
+    const tables = new EntryTables(database, key);
+    this.#parts = { tables, bindings: new Bindings(database), lastGood: new LastGood(database) };
+  }
+
+  get logId(): string | undefined {
+    return this.#position.log_id ?? undefined;
+  }
+
+  get revision(): Revision | undefined {
+    return this.#position.revision ?? undefined;
+  }
+
+  get digest(): string {
+    return this.#position.digest;
+  }
+
+  apply(delta: SnapshotDelta): AppliedChanges {
+    const transaction = this.begin(delta);
+    transaction.write(delta);
+    return transaction.commit();
+  }
+
+  begin(range: SnapshotRange): NodeStoreTransaction {
+    if (this.#open) throw new SnapshotMismatchError('another snapshot is being written');
+    this.#checkRange(range);
+    this.#database.exec('BEGIN IMMEDIATE');
+    const { epoch, digest } = this.#position;
+    const change = new StoreChange(this.#database, this.#parts, range, {
+      epoch,
+      digest: parseDigest(digest),
+    });
+    const transaction: NodeStoreTransaction = {
+      write: (chunk: SnapshotChunk) => this.#inside(transaction, () => change.write(chunk)),
+      commit: () =>
+        this.#inside(transaction, () => {
+          const changes = change.complete();
+          this.#commit();
+          return changes;
+        }),
+      rollback: () => this.#rollback(transaction),
+    };
+    this.#open = transaction;
+    return transaction;
+  }
+
+  settle(revision: Revision, keepLastGood: readonly string[]): void {
+    if (revision !== this.revision || this.#open) return; // A newer snapshot will settle for this one.
+    const dropped = this.#database.write(() => {
+      this.#parts.lastGood.keepOnly(keepLastGood);
+      return this.#parts.lastGood.dropRetired();
+    });
+    if (dropped > 0) this.#scrubSoon();
+  }
+
+  lastGoodHosts(): readonly string[] {
+    return this.#parts.lastGood.hosts();
+  }
+
+  async verify(signal?: AbortSignal): Promise<number> {
+    let damaged = 0;
+    for (const kind of entryKinds) {
+      for (let after: string | undefined = ''; after !== undefined; ) {
+        await setImmediate();
+        if (signal?.aborted) return damaged;
+        if (this.#open) continue;
+        const slice = this.#verifier.slice(kind, after);
+        damaged += slice.damaged.length;
+        after = slice.next;
+        if (slice.damaged.length > 0) this.#discard(slice.damaged);
+      }
+    }
+    return damaged;
+  }
+
+  close(): void {
+    clearTimeout(this.#scrub);
+    this.#open?.rollback();
+    this.#database.close();
+  }
+
+  #checkRange({ logId, from, to }: SnapshotRange): void {
+    const here = this.revision;
+    const sameLog = logId === this.logId;
+    if (from === 'empty') {
+      if (!sameLog || here === undefined || to >= here) return;
+      throw new SnapshotMismatchError(`snapshot ${to} is older than ${here}, which the node has`);
+    }
+    if (!sameLog || from !== here || to <= from) {
+      throw new SnapshotMismatchError(
+        `a delta from ${from} to ${to} does not fit a node at ${here ?? 'no'} revision`,
+      );
+    }
+  }
+
+  #inside<Result>(transaction: NodeStoreTransaction, work: () => Result): Result {
+    if (this.#open !== transaction) {
+      throw new SnapshotMismatchError('the transaction was given up before');
+    }
+    try {
+      return work();
+    } catch (error) {
+      this.#rollback(transaction);
+      throw error;
+    }
+  }
+
+  #commit(): void {
+    this.#database.exec('COMMIT');
+    this.#open = undefined;
+    this.#refresh();
+  }
+
+  #rollback(transaction: NodeStoreTransaction): void {
+    if (this.#open !== transaction) return;
+    this.#open = undefined;
+    this.#database.exec('ROLLBACK');
+  }
+
+  /** Takes damaged entries out and lets the digest show it. */
+  #discard(damaged: readonly SnapshotEntryKey[]): void {
+    this.#database.write(() => {
+      for (const key of damaged) this.#parts.tables.remove(key);
+      const digest = withEntry(parseDigest(this.digest), 1n);
+      this.#database.prepare('UPDATE snapshot SET digest = ?').run(formatDigest(digest));
+    });
+    this.#refresh();
+  }
+
+  #refresh(): void {
+    const row = this.#row.get();
+    if (row) this.#position = row;
+  }
+
+  /** SQLite overwrites what it deletes, but the write-ahead log holds it until it is moved and cut. */
+  #scrubSoon(): void {
+    this.#scrub ??= setTimeout(() => {
+      this.#scrub = undefined;
+      if (this.#open || !this.#database.checkpoint()) this.#scrubSoon();
+    }, scrubDelayMs).unref();
+  }
+
+  #createRow(key: NodeKey): SnapshotRow {
+    const row: SnapshotRow = {
+      log_id: null,
+      revision: null,
+      digest: formatDigest(emptyDigest),
+      epoch: 0,
+      key_check: key.seal(randomBytes(8).toString('hex'), keyCheckName),
+    };
+    this.#database
+      .prepare('INSERT INTO snapshot VALUES (1, NULL, NULL, ?, 0, ?)')
+      .run(row.digest, row.key_check);
+    return row;
+  }
+}
+
+/** The keys in the store can't be unsealed: nothing in it is of use. */
+export class ForeignStoreError extends Error {}

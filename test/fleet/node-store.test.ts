@@ -1,0 +1,323 @@
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import {
+  NodeKeyError,
+  SnapshotInconsistentError,
+  SnapshotMismatchError,
+} from '../../data-plane/store/errors.js';
+import type { NodeStoreReader, NodeStoreWriter } from '../../data-plane/store/node-store.js';
+import {
+  openNodeStoreReader,
+  openNodeStoreWriter,
+} from '../../data-plane/store/open-node-store.js';
+import type { SnapshotEntry } from '../../shared/snapshot.js';
+import { certificateId } from '../support/gateway-fixtures.js';
+import { temporaryDirectory } from '../support/temporary-directory.js';
+import {
+  apiEntry,
+  apiKey,
+  at,
+  certificateEntry,
+  certificateKey,
+  delta,
+  logId,
+  pluginEntry,
+  pluginKey,
+  recordingLogger,
+  servedCertificate,
+} from './snapshot-fixtures.js';
+
+const logger = recordingLogger();
+
+function openStore(dataDirectory: string): { writer: NodeStoreWriter; reader: NodeStoreReader } {
+  const writer = openNodeStoreWriter({ dataDirectory }, logger);
+  const reader = openNodeStoreReader({ dataDirectory });
+  onTestFinished(() => {
+    reader.close();
+    writer.close();
+  });
+  return { writer, reader };
+}
+
+const emptyStore = async () => openStore(await temporaryDirectory());
+
+/** API 1 with certificate 1 at revision 5, served and settled. */
+async function storeWithOneHost() {
+  const store = await emptyStore();
+  store.writer.apply(delta('empty', 5, [apiEntry(1), certificateEntry(1), pluginEntry(1, 1, 1)]));
+  store.writer.settle(at(5), []);
+  return store;
+}
+
+const boundCertificate = (reader: NodeStoreReader, host: string) =>
+  reader.apiByHost(host)?.ssl?.config.certificateId;
+
+describe('node store: reading', () => {
+  it('is empty before the first snapshot', async () => {
+    const { writer, reader } = await emptyStore();
+    expect(writer.revision).toBeUndefined();
+    expect(writer.logId).toBeUndefined();
+    expect(reader.revision()).toBeUndefined();
+    expect(reader.apiByHost('host-1.test')).toBeUndefined();
+    expect(reader.wildcardApis()).toEqual([]);
+  });
+
+  it('finds a host in lower case, with its plugin and its certificate', async () => {
+    const { reader } = await storeWithOneHost();
+    expect(reader.revision()).toBe(5);
+    expect(reader.apiByHost('host-1.test')).toEqual({
+      api: apiEntry(1).value,
+      ssl: pluginEntry(1, 1, 1).value,
+    });
+    expect(reader.certificate(certificateId(1))).toEqual(servedCertificate(1));
+    expect(reader.certificate(certificateId(2))).toBeUndefined();
+  });
+
+  it('gives an API its own enabled plugin, else the one for all', async () => {
+    const { writer, reader } = await storeWithOneHost();
+    writer.apply(delta(5, 6, [apiEntry(2), certificateEntry(9), pluginEntry(9, 'all', 9)]));
+    expect(boundCertificate(reader, 'host-1.test')).toBe(certificateId(1));
+    expect(boundCertificate(reader, 'host-2.test')).toBe(certificateId(9));
+    writer.apply(delta(6, 7, [pluginEntry(1, 1, 1, false)]));
+    expect(boundCertificate(reader, 'host-1.test')).toBe(certificateId(9));
+    writer.apply(delta(7, 8, [pluginEntry(9, 'all', 9, false)]));
+    expect(reader.apiByHost('host-2.test')?.ssl).toBeUndefined();
+  });
+
+  it('lists wildcard and path APIs', async () => {
+    const { writer, reader } = await emptyStore();
+    const wildcard = apiEntry(1, { requestHost: '*.Wild.test' });
+    const path = apiEntry(2, { requestPath: '/v1' });
+    expect(writer.apply(delta('empty', 1, [wildcard, path])).patternsChanged).toBe(true);
+    expect(reader.wildcardApis().map(({ api }) => api.id)).toEqual([wildcard.value.id]);
+    expect(reader.pathApis().map(({ api }) => api.id)).toEqual([path.value.id]);
+    expect(reader.apiByHost('x.wild.test')).toBeUndefined();
+    expect(reader.apiByHost('*.wild.test')?.api).toEqual(wildcard.value);
+  });
+});
+
+describe('node store: applying', () => {
+  it('names the hosts whose routing or certificate may differ', async () => {
+    const { writer } = await storeWithOneHost();
+    const hostsAfter = (to: number, ...entries: SnapshotEntry[]) =>
+      writer.apply(delta(to - 1, to, entries)).hosts;
+    expect(hostsAfter(6, apiEntry(2))).toEqual(['host-2.test']);
+    expect(hostsAfter(7, certificateEntry(2), pluginEntry(1, 1, 2))).toEqual(['host-1.test']);
+    expect(hostsAfter(8, apiEntry(2, { requestHost: 'moved.test' }))).toEqual([
+      'host-2.test',
+      'moved.test',
+    ]);
+    expect(hostsAfter(9, certificateEntry(3), pluginEntry(3, 'all', 3))).toEqual([
+      'host-1.test',
+      'moved.test',
+    ]);
+    expect(hostsAfter(10, pluginEntry(3, 'all', 3))).toEqual([]);
+  });
+
+  it('refuses a delta that does not start where it stands', async () => {
+    const { writer } = await storeWithOneHost();
+    expect(() => writer.apply(delta(4, 6))).toThrow(SnapshotMismatchError);
+    expect(() => writer.apply(delta(5, 5))).toThrow(SnapshotMismatchError);
+    expect(() => writer.apply({ ...delta(5, 6), logId: 'another' })).toThrow(SnapshotMismatchError);
+    expect(writer.revision).toBe(5);
+  });
+
+  it('never goes back to an older revision of the same log', async () => {
+    const { writer } = await storeWithOneHost();
+    expect(() => writer.apply(delta('empty', 4))).toThrow(SnapshotMismatchError);
+    writer.apply({ ...delta('empty', 1), logId: 'restored' });
+    expect([writer.logId, writer.revision]).toEqual(['restored', 1]);
+  });
+
+  it('keeps nothing of a delta whose plugin lacks its certificate or API', async () => {
+    const { writer, reader } = await storeWithOneHost();
+    const { digest } = writer;
+    const refused = (...change: Parameters<typeof delta>) =>
+      expect(() => writer.apply(delta(...change))).toThrow(SnapshotInconsistentError);
+    refused(5, 6, [pluginEntry(1, 1, 7)]);
+    refused(5, 6, [], [certificateKey(1)]);
+    refused(5, 6, [], [apiKey(1)]);
+    expect([writer.revision, writer.digest]).toEqual([5, digest]);
+    expect(boundCertificate(reader, 'host-1.test')).toBe(certificateId(1));
+  });
+
+  it('shows readers the old snapshot until a full one is complete', async () => {
+    const { writer, reader } = await storeWithOneHost();
+    const transaction = writer.begin(delta('empty', 9));
+    transaction.write({ upserts: [apiEntry(2), certificateEntry(2)], removals: [] });
+    expect(reader.revision()).toBe(5);
+    expect(reader.apiByHost('host-2.test')).toBeUndefined();
+    transaction.write({ upserts: [pluginEntry(2, 2, 2)], removals: [] });
+    const changes = transaction.commit();
+    expect(new Set(changes.hosts)).toEqual(new Set(['host-1.test', 'host-2.test']));
+    expect(reader.revision()).toBe(9);
+    expect(reader.apiByHost('host-1.test')).toBeUndefined();
+    expect(boundCertificate(reader, 'host-2.test')).toBe(certificateId(2));
+  });
+
+  it('forgets a snapshot that is given up half way', async () => {
+    const { writer, reader } = await storeWithOneHost();
+    const transaction = writer.begin(delta('empty', 9));
+    transaction.write({ upserts: [apiEntry(2)], removals: [] });
+    transaction.rollback();
+    transaction.rollback();
+    expect(() => transaction.commit()).toThrow(SnapshotMismatchError);
+    expect([reader.revision(), writer.revision]).toEqual([5, 5]);
+    writer.apply(delta(5, 6, [apiEntry(3)]));
+    expect(reader.apiByHost('host-3.test')).toBeDefined();
+  });
+});
+
+describe('node store: last good certificates', () => {
+  it('keeps what a host served until the new one is settled', async () => {
+    const { writer, reader } = await storeWithOneHost();
+    writer.apply(delta(5, 6, [certificateEntry(2), pluginEntry(1, 1, 2)], [certificateKey(1)]));
+    expect(reader.certificate(certificateId(1))).toBeUndefined();
+    expect(reader.lastGoodCertificate('Host-1.test')).toEqual(servedCertificate(1));
+    expect(writer.lastGoodHosts()).toEqual(['host-1.test']);
+    writer.settle(at(6), []);
+    expect(reader.lastGoodCertificate('host-1.test')).toBeUndefined();
+  });
+
+  it('keeps the last proved one over several rejected ones', async () => {
+    const { writer, reader } = await storeWithOneHost();
+    writer.apply(delta(5, 6, [certificateEntry(2), pluginEntry(1, 1, 2)], [certificateKey(1)]));
+    writer.settle(at(6), ['host-1.test']);
+    writer.apply(delta(6, 7, [certificateEntry(3), pluginEntry(1, 1, 3)], [certificateKey(2)]));
+    expect(reader.lastGoodCertificate('host-1.test')).toEqual(servedCertificate(1));
+  });
+
+  it('does not bring back a certificate that was unbound on purpose', async () => {
+    const { writer, reader } = await storeWithOneHost();
+    writer.apply(delta(5, 6, [certificateEntry(2), pluginEntry(1, 1, 2)], [certificateKey(1)]));
+    writer.apply(delta(6, 7, [], [pluginKey(1), certificateKey(2)]));
+    expect(reader.lastGoodCertificate('host-1.test')).toBeUndefined();
+  });
+
+  it('leaves no trace of a dropped key on the disk', async () => {
+    const dataDirectory = await temporaryDirectory();
+    const { writer, reader } = openStore(dataDirectory);
+    writer.apply(delta('empty', 5, [apiEntry(1), certificateEntry(1), pluginEntry(1, 1, 1)]));
+    writer.settle(at(5), []);
+    const sealedKey = sealedKeyInFile(dataDirectory);
+    expect(filesHold(dataDirectory, sealedKey)).toBe(true);
+    writer.apply(delta(5, 6, [certificateEntry(2), pluginEntry(1, 1, 2)], [certificateKey(1)]));
+    writer.settle(at(6), []);
+    await expect.poll(() => filesHold(dataDirectory, sealedKey), { timeout: 5000 }).toBe(false);
+    expect(reader.certificate(certificateId(2))).toEqual(servedCertificate(2));
+  });
+});
+
+describe('node store: keys', () => {
+  it('are never on the disk in the clear, and the files are for the owner alone', async () => {
+    const dataDirectory = await temporaryDirectory();
+    const { writer } = openStore(dataDirectory);
+    writer.apply(delta('empty', 5, [apiEntry(1), certificateEntry(1), pluginEntry(1, 1, 1)]));
+    expect(filesHold(dataDirectory, Buffer.from('canary-key'))).toBe(false);
+    for (const file of readdirSync(dataDirectory)) {
+      expect(statSync(join(dataDirectory, file)).mode & 0o077).toBe(0);
+    }
+  });
+
+  it('refuses a node key that others may read', async () => {
+    const dataDirectory = await temporaryDirectory();
+    openNodeStoreWriter({ dataDirectory }, logger).close();
+    chmodSync(join(dataDirectory, 'node.key'), 0o644);
+    expect(() => openNodeStoreWriter({ dataDirectory }, logger)).toThrow(NodeKeyError);
+  });
+
+  it('starts anew when the node key is another one', async () => {
+    const dataDirectory = await temporaryDirectory();
+    const first = openNodeStoreWriter({ dataDirectory }, logger);
+    first.apply(delta('empty', 5, [certificateEntry(1)]));
+    first.close();
+    writeFileSync(join(dataDirectory, 'node.key'), Buffer.alloc(32, 7));
+    const { writer } = openStore(dataDirectory);
+    expect(writer.revision).toBeUndefined();
+  });
+});
+
+describe('node store: damage', () => {
+  const hosts = Array.from({ length: 300 }, (_, n) => [
+    apiEntry(n),
+    certificateEntry(n),
+    pluginEntry(n, n, n),
+  ]).flat();
+
+  async function closedStore(): Promise<{ dataDirectory: string; file: string }> {
+    const dataDirectory = await temporaryDirectory();
+    const writer = openNodeStoreWriter({ dataDirectory }, logger);
+    writer.apply(delta('empty', 5, hosts));
+    writer.close();
+    return { dataDirectory, file: join(dataDirectory, 'node-store.sqlite') };
+  }
+
+  const damages: [string, (file: string) => void][] = [
+    ['a truncated', (file) => truncateSync(file, 3000)],
+    ['an overwritten', (file) => writeFileSync(file, Buffer.alloc(50_000, 0xa5))],
+    ['an empty', (file) => truncateSync(file, 0)],
+  ];
+  it.each(damages)('starts anew from %s file', async (_, damage) => {
+    const { dataDirectory, file } = await closedStore();
+    damage(file);
+    const { writer } = openStore(dataDirectory);
+    expect(writer.revision).toBeUndefined();
+    writer.apply(delta('empty', 6, [apiEntry(1)]));
+  });
+
+  it('finds changed rows, takes them out, and a full snapshot mends the store', async () => {
+    const { dataDirectory, file } = await closedStore();
+    const database = new Database(file);
+    database
+      .prepare(`UPDATE certificate SET sealed_key = x'00' WHERE id = ?`)
+      .run(certificateId(7));
+    const twisted = database
+      .prepare(`UPDATE api SET json = replace(json, 'api-8', 'api-9') WHERE json LIKE '%"api-8%'`)
+      .run().changes;
+    database.close();
+    const { writer, reader } = openStore(dataDirectory);
+    const { digest } = writer;
+    expect(reader.certificate(certificateId(7))).toBeUndefined();
+    expect(await writer.verify()).toBe(twisted + 1);
+    expect(writer.digest).not.toBe(digest);
+    writer.apply(delta('empty', 5, hosts));
+    expect(writer.digest).toBe(digest);
+    expect(await writer.verify()).toBe(0);
+    expect(reader.certificate(certificateId(7))).toEqual(servedCertificate(7));
+  });
+
+  it('holds every revision it said it had after the process was killed', async () => {
+    const dataDirectory = await temporaryDirectory();
+    const script = new URL('../../dist/test/fleet/write-until-killed.js', import.meta.url).pathname;
+    const child = spawnSync(process.execPath, [script, dataDirectory], { encoding: 'utf8' });
+    expect(child.signal).toBe('SIGKILL');
+    const said = Number(child.stdout.trim().split('\n').at(-1));
+    const { writer, reader } = openStore(dataDirectory);
+    expect([writer.logId, writer.revision]).toEqual([logId, said]);
+    expect(reader.apiByHost(`host-${said}.test`)).toBeDefined();
+    expect(reader.apiByHost(`host-${said + 1}.test`)).toBeUndefined();
+    expect(await writer.verify()).toBe(0);
+  });
+});
+
+function sealedKeyInFile(dataDirectory: string): Buffer {
+  const database = new Database(join(dataDirectory, 'node-store.sqlite'), { readonly: true });
+  const sealed = database.prepare<[], Buffer>('SELECT sealed_key FROM certificate').pluck().get();
+  database.close();
+  if (sealed === undefined) throw new Error('the store holds no certificate');
+  return sealed;
+}
+
+function filesHold(directory: string, bytes: Buffer): boolean {
+  return readdirSync(directory).some((file) => readFileSync(join(directory, file)).includes(bytes));
+}
