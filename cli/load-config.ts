@@ -1,0 +1,69 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { parseDocument } from 'yaml';
+import {
+  ConfigError,
+  type ConfigSources,
+  type GatewayConfig,
+  readSettings,
+  toConfig,
+} from '../shared/config.js';
+import type { Settings } from '../shared/config-schema.js';
+
+export interface LoadedConfig {
+  readonly config: GatewayConfig;
+  readonly settings: Settings;
+  /** The file that was read, `undefined` if there was none. */
+  readonly file: string | undefined;
+}
+
+const defaultFile = 'signet.yml';
+
+/**
+ * Reads the configuration file (the one named, else `signet.yml` of the working directory if it is
+ * there), the environment and the flags.
+ * @throws ConfigError with every mistake in them.
+ */
+export function loadConfig(
+  flags: Readonly<Record<string, string | undefined>>,
+  environment: NodeJS.ProcessEnv = process.env,
+): LoadedConfig {
+  const { config: named, ...settingFlags } = flags;
+  const file =
+    named ?? environment['SIGNET_CONFIG'] ?? (existsSync(defaultFile) ? defaultFile : undefined);
+  const sources: ConfigSources = {
+    ...(file === undefined ? {} : { file: { name: file, values: parseYaml(file) } }),
+    environment,
+    flags: settingFlags,
+  };
+  const settings = readSettings(sources);
+  return { settings, config: configOf(settings), file };
+}
+
+export function configOf(settings: Settings): GatewayConfig {
+  return toConfig(settings, { workers: availableParallelism() });
+}
+
+function parseYaml(file: string): unknown {
+  const document = parseDocument(readText(file));
+  const [first] = document.errors;
+  if (first !== undefined) throw new ConfigError([`${file}: ${first.message}`]);
+  try {
+    // Aliases are of no use in a flat file; without them no file can grow while it is read.
+    return document.toJS({ maxAliasCount: 0 });
+  } catch (error) {
+    throw new ConfigError([`${file}: ${messageOf(error)}`]);
+  }
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new ConfigError([`${file}: ${messageOf(error)}`]);
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,13 @@
+import type { Settings } from '../shared/config-schema.js';
+import type { Listening } from '../shared/running.js';
+
+/** First message to a forked data-plane process: its whole configuration. It reads no other source. */
+export interface RunMessage {
+  readonly kind: 'run';
+  readonly settings: Settings;
+}
+
+/** Sent once by the child. */
+export type NodeReport =
+  | { readonly kind: 'running'; readonly listening: readonly Listening[] }
+  | { readonly kind: 'failed'; readonly message: string };

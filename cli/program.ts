@@ -1,0 +1,64 @@
+import { Command, CommanderError } from 'commander';
+import { ConfigError } from '../shared/config.js';
+import { version } from '../shared/version.js';
+import { configCommand } from './commands/config.js';
+import { controlPlaneCommand } from './commands/control-plane.js';
+import { dataPlaneCommand } from './commands/data-plane.js';
+import { startCommand } from './commands/start.js';
+import { exitCode, type Io, standardIo } from './io.js';
+import type { Roles } from './roles.js';
+
+export function createProgram(roles: Roles, io: Io = standardIo): Command {
+  const program = new Command('signet')
+    .description('TLS gateway: bind a certificate to a host with one call, every node serves it.')
+    .version(version, '-V, --version')
+    .showHelpAfterError('(signet COMMAND --help tells more)')
+    .addCommand(startCommand(roles, io))
+    .addCommand(controlPlaneCommand(roles, io))
+    .addCommand(dataPlaneCommand(roles, io))
+    .addCommand(configCommand(io));
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().configureOutput({
+      writeOut: (text) => io.out(text),
+      writeErr: (text) => io.error(text),
+    });
+  }
+  return program;
+}
+
+/** Runs one command line and tells what went wrong in words. Resolves with the exit code. */
+export async function run(
+  argv: readonly string[],
+  roles: Roles,
+  io: Io = standardIo,
+): Promise<number> {
+  try {
+    await createProgram(roles, io).parseAsync(argv, { from: 'user' });
+    return Number(process.exitCode ?? exitCode.ok);
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      return error.exitCode === 0 ? exitCode.ok : exitCode.usage;
+    }
+    if (error instanceof ConfigError) {
+      io.error(`signet: the configuration is wrong:\n${bullets(error.problems)}`);
+      return exitCode.usage;
+    }
+    io.error(`signet: ${explain(error)}\n`);
+    return exitCode.failed;
+  }
+}
+
+function bullets(lines: readonly string[]): string {
+  return lines.map((line) => `  - ${line}\n`).join('');
+}
+
+function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if ('code' in error && error.code === 'EADDRINUSE') {
+    return `${error.message}. Another program has that port: stop it, or choose other ports (signet start --help).`;
+  }
+  if ('code' in error && error.code === 'EACCES') {
+    return `${error.message}. This user may not do that: choose a port above 1023 or another data_dir.`;
+  }
+  return error.message;
+}

@@ -1,0 +1,13 @@
+import type { GatewayConfig } from '../shared/config.js';
+import type { Logger } from '../shared/logger.js';
+import type { RunningControlPlane, RunningRole } from '../shared/running.js';
+
+/**
+ * The composition roots, as the commands call them: `control-plane/main.ts` and
+ * `data-plane/main.ts`, loaded only by the command that needs them (the control plane must never
+ * load the engine).
+ */
+export interface Roles {
+  startControlPlane(config: GatewayConfig, log: Logger): Promise<RunningControlPlane>;
+  startDataPlane(config: GatewayConfig, log: Logger): Promise<RunningRole>;
+}
