@@ -1,0 +1,39 @@
+import type { Api, SslPlugin } from '../../shared/gateway-model.js';
+import type { RoutedApi } from '../store/node-store.js';
+import { parseUpstreamTarget, type UpstreamTarget } from './upstream-target.js';
+
+/** An API compiled for the request path: nothing in it is parsed again per request. */
+export interface Route {
+  readonly api: Api;
+  /** The enabled ssl plugin that applies. */
+  readonly ssl: SslPlugin | undefined;
+  /** `undefined` if the stored URL can't be used; such requests are answered 502. */
+  readonly target: UpstreamTarget | undefined;
+  /** Prefix that is taken off a path this route was found by; `undefined` if none is. */
+  readonly strippedPrefix: string | undefined;
+  readonly onlyHttps: boolean;
+  readonly acceptsTerminatedHttps: boolean;
+}
+
+export function compileRoute({ api, ssl }: RoutedApi): Route {
+  const strips = api.stripRequestPath && api.requestPath !== undefined && api.requestPath !== '/';
+  return {
+    api,
+    ssl,
+    target: parseUpstreamTarget(api.upstreamUrl),
+    strippedPrefix: strips ? api.requestPath : undefined,
+    onlyHttps: ssl?.config.onlyHttps ?? false,
+    acceptsTerminatedHttps: ssl?.config.acceptHttpIfAlreadyTerminated ?? false,
+  };
+}
+
+/**
+ * The path that the upstream is asked for. Paths stay percent-encoded as they came. A path that is
+ * stripped to nothing becomes `/`, or nothing at all after an upstream URL with a path of its own.
+ */
+export function upstreamPath(route: Route, target: UpstreamTarget, path: string, byPath: boolean) {
+  if (!byPath || route.strippedPrefix === undefined) return target.basePath + path;
+  const rest = path.slice(route.strippedPrefix.length);
+  if (rest === '') return target.basePath === '' ? '/' : target.basePath;
+  return target.basePath + rest;
+}
