@@ -1,0 +1,377 @@
+import type { HttpResponse } from 'uWebSockets.js';
+import type { EngineTurn } from './engine-turn.js';
+import type { ExchangeTicker } from './exchange-ticker.js';
+import type { ProxyError } from './proxy-error.js';
+import type { ProxyLimits } from './proxy-limits.js';
+
+/** Status line and fields of a response to the client, nothing of its framing. */
+export interface ResponseStart {
+  /** `200 OK`. */
+  readonly status: string;
+  /** Name, value, name, value, …; already free of CR, LF and NUL: the engine checks nothing. */
+  readonly fields: readonly string[];
+  /** Whether values hold characters above 0x7f that stand for single bytes. */
+  readonly binary: boolean;
+}
+
+/** How much body follows a start: its length, `'unknown'`, or none (HEAD, 204, 304). */
+export type ResponseLength = number | 'unknown' | 'none';
+
+export interface ClientBodyReceiver {
+  /** A piece of the request's body, which may be kept. `last` comes once, perhaps with an empty piece. */
+  body(piece: Buffer, last: boolean): void;
+}
+
+export interface ExchangeOwner {
+  /** The client is gone or was cut; the exchange must not be used any more. Once, never after `finish`. */
+  aborted(error: ProxyError): void;
+  /** The client takes more after a `write` that returned false. */
+  writable(): void;
+}
+
+export interface ExchangeContext {
+  readonly turn: EngineTurn;
+  readonly ticker: ExchangeTicker;
+  readonly limits: ProxyLimits;
+  readonly now: () => number;
+}
+
+/**
+ * One request of a client, and the only code that touches the engine's response object.
+ *
+ * It owns what the engine leaves to its user: the abort state (any use after an abort or the end
+ * throws), corking, the writes that must not happen inside read callbacks, pairs of pause and resume,
+ * the rest of a piece that the client did not take, and the engine's fixed 10 s timers, which it
+ * rearms every 4 s so that only the limits given here end an exchange.
+ */
+export class ClientExchange {
+  readonly #res: HttpResponse;
+  readonly #context: ExchangeContext;
+  readonly #owner: ExchangeOwner;
+  #state: 'open' | 'started' | 'ended' | 'aborted' = 'open';
+  #corked = false;
+  #cutPending = false;
+  #ticking = false;
+  /** Closes the connection after the response: the engine may have read its request's end wrongly. */
+  closeAfter = false;
+
+  #receiver: ClientBodyReceiver | undefined;
+  #bodyPending = false;
+  #paused = false;
+  #everResumed = false;
+  #lastReadAt = 0;
+
+  #length: ResponseLength = 'none';
+  #remainder: Buffer | undefined;
+  #blocked = false;
+  #finishing = false;
+  #lastWriteAt = 0;
+
+  /** To be made in the first statement of a request handler. */
+  constructor(res: HttpResponse, owner: ExchangeOwner, context: ExchangeContext) {
+    res.onAborted(() => this.#onAborted());
+    this.#res = res;
+    this.#owner = owner;
+    this.#context = context;
+  }
+
+  /** Whether nothing more can be sent. */
+  get isOver(): boolean {
+    return this.#state === 'ended' || this.#state === 'aborted';
+  }
+
+  get hasStarted(): boolean {
+    return this.#state !== 'open';
+  }
+
+  /** Whether the client still sends its body. */
+  get bodyPending(): boolean {
+    return this.#bodyPending;
+  }
+
+  /** Takes the request's body. Only in the request handler itself: the engine keeps nothing. */
+  receiveBody(receiver: ClientBodyReceiver): void {
+    this.#receiver = receiver;
+    this.#bodyPending = true;
+    this.#lastReadAt = this.#context.now();
+    this.#tick();
+    // The engine may hand over the body's first bytes before the handler's own writes have left.
+    this.#context.turn.enterRead();
+    this.#res.onData((chunk, last) => {
+      this.#context.turn.enterRead();
+      if (last) this.#bodyPending = false;
+      if (this.isOver) return;
+      this.#lastReadAt = this.#context.now();
+      // The engine takes the memory back when this returns.
+      this.#receiver?.body(Buffer.from(chunk.slice(0)), last);
+    });
+  }
+
+  /** Stops reading the body. The engine may still deliver what it has read already, megabytes of it. */
+  pauseBody(): void {
+    if (this.#paused || !this.#bodyPending || this.isOver) return;
+    this.#paused = true;
+    this.#res.pause();
+  }
+
+  resumeBody(): void {
+    this.#context.turn.run(() => {
+      if (!this.#paused || this.isOver) return;
+      this.#lastReadAt = this.#context.now();
+      this.#resume();
+      this.#retry();
+    });
+  }
+
+  /**
+   * Runs `writes` as one write to the socket. Only for code that is called by the loop itself, a
+   * socket's read for one: unlike every other write it does not wait for the engine's next turn.
+   */
+  batch(writes: () => void): void {
+    if (this.isOver || this.#corked) {
+      writes();
+      return;
+    }
+    this.#res.cork(() => {
+      this.#corked = true;
+      try {
+        writes();
+      } finally {
+        this.#corked = false;
+      }
+    });
+    if (this.#cutPending) this.cut();
+  }
+
+  /** A whole response at once. Does nothing if one has been started. */
+  respond(start: ResponseStart, body: string | Buffer | undefined): void {
+    this.#write(() => {
+      if (this.#state !== 'open') return;
+      this.#writeStart(start);
+      this.#end();
+      if (body === undefined) this.#endWithoutBody();
+      else this.#res.end(body, this.closeAfter);
+    });
+  }
+
+  /** Status and fields of a response whose body follows piece by piece. */
+  start(start: ResponseStart, length: ResponseLength): void {
+    this.#write(() => {
+      if (this.#state !== 'open') return;
+      this.#state = 'started';
+      // The engine can't close after a body of known length, so such a response goes out in chunks.
+      this.#length = typeof length === 'number' && this.closeAfter ? 'unknown' : length;
+      this.#lastWriteAt = this.#context.now();
+      this.#writeStart(start);
+      this.#res.onWritable(() => {
+        this.#context.turn.run(() => this.#onWritable());
+        return true;
+      });
+      this.#tick();
+    });
+  }
+
+  /** Sends the start on its own, where the engine can: not before a body of unknown length. */
+  flushStart(): void {
+    const length = this.#length;
+    if (typeof length !== 'number') return;
+    this.#write(() => {
+      if (this.#state === 'started') this.#res.tryEnd('', length);
+    });
+  }
+
+  /**
+   * The next piece of a started response; it may be overwritten afterwards.
+   * @returns whether the client takes more at once; else `writable` says when.
+   */
+  write(piece: Buffer): boolean {
+    if (this.#state !== 'started') return true;
+    this.batch(() => this.#writePiece(piece));
+    return !this.#blocked;
+  }
+
+  /** The started response is whole; it ends as soon as the client has taken it. */
+  finish(): void {
+    this.#write(() => {
+      if (this.#state !== 'started') return;
+      this.#finishing = true;
+      if (!this.#blocked) this.#finishStarted();
+    });
+  }
+
+  /** Cuts the connection, without a word: the response can't be completed, or its request is in doubt. */
+  cut(): void {
+    // Closing a corked socket would leave the engine uncorking a closed one.
+    if (this.#corked) {
+      this.#cutPending = true;
+      return;
+    }
+    this.#context.turn.run(() => {
+      if (this.isOver) return;
+      this.#end();
+      this.#state = 'aborted';
+      this.#res.close();
+    });
+  }
+
+  /** Every 4 s: rearms the engine's timers and applies ours. */
+  rearm(now: number): void {
+    const { limits } = this.#context;
+    if (this.isOver) return;
+    const reading = this.#bodyPending && !this.#paused;
+    if (reading && now - this.#lastReadAt > limits.clientReadTimeoutMs) {
+      this.#giveUp('send-request', 'the client stopped sending its body');
+      return;
+    }
+    if (this.#blocked && now - this.#lastWriteAt > limits.clientWriteTimeoutMs) {
+      this.#giveUp('send-response', 'the client stopped taking the response');
+      return;
+    }
+    // A deliberate pause has no timer; without body, response or resume there is none either.
+    if (this.#paused || !(reading || this.#state === 'started' || this.#everResumed)) return;
+    this.#res.pause();
+    this.#resume();
+    this.#retry();
+    // The kernel reports a slow client's socket writable only when much of a big buffer is free.
+    if (this.#blocked && this.#remainder === undefined) this.#owner.writable();
+  }
+
+  #giveUp(phase: 'send-request' | 'send-response', detail: string): void {
+    this.cut();
+    this.#owner.aborted({
+      source: 'downstream',
+      phase,
+      kind: 'client_timeout',
+      requestSent: true,
+      detail,
+    });
+  }
+
+  /** Runs a write now if the loop allows it, else in its next turn. */
+  #write(write: () => void): void {
+    if (this.#corked) {
+      write();
+      return;
+    }
+    this.#context.turn.run(() => {
+      if (!this.isOver) this.batch(write);
+    });
+  }
+
+  #writeStart({ status, fields, binary }: ResponseStart): void {
+    const res = this.#res;
+    res.writeStatus(status);
+    for (let i = 0; i < fields.length; i += 2) {
+      const value = fields[i + 1] as string; // fields come in pairs
+      res.writeHeader(fields[i] as string, binary ? Buffer.from(value, 'latin1') : value);
+    }
+  }
+
+  #writePiece(piece: Buffer): void {
+    if (this.#remainder !== undefined) {
+      this.#remainder = Buffer.concat([this.#remainder, piece]);
+      return;
+    }
+    if (typeof this.#length !== 'number') {
+      // What the client does not take the engine keeps.
+      if (this.#res.write(piece)) this.#progressed();
+      else this.#blocked = true;
+      return;
+    }
+    const before = this.#res.getWriteOffset();
+    const [taken, done] = this.#res.tryEnd(piece, this.#length);
+    if (done) {
+      this.#end();
+    } else if (taken) {
+      this.#progressed();
+    } else {
+      const rest = piece.subarray(this.#res.getWriteOffset() - before);
+      this.#remainder = Buffer.from(rest);
+      if (rest.length < piece.length) this.#lastWriteAt = this.#context.now();
+      this.#blocked = true;
+    }
+  }
+
+  #progressed(): void {
+    this.#lastWriteAt = this.#context.now();
+    this.#blocked = false;
+  }
+
+  #onWritable(): void {
+    if (this.#state !== 'started') return;
+    this.#progressed();
+    this.#retry();
+    this.#unblocked();
+  }
+
+  /** Corking, even of nothing, is what makes the engine send what it kept. */
+  #retry(): void {
+    if (this.#state !== 'started') return;
+    const wasBlocked = this.#blocked;
+    this.batch(() => {
+      const rest = this.#remainder;
+      if (rest === undefined) return;
+      this.#remainder = undefined;
+      this.#writePiece(rest);
+    });
+    if (wasBlocked && !this.#blocked) this.#unblocked();
+  }
+
+  #unblocked(): void {
+    if (this.#state !== 'started' || this.#blocked) return;
+    if (this.#finishing) this.batch(() => this.#finishStarted());
+    else this.#owner.writable();
+  }
+
+  #finishStarted(): void {
+    if (this.#state !== 'started') return;
+    const length = this.#length;
+    if (typeof length === 'number') {
+      // A body of known length ends with its last byte; one that stayed short can't be repaired.
+      this.cut();
+      return;
+    }
+    this.#end();
+    if (length === 'unknown') this.#res.end('', this.closeAfter);
+    else this.#endWithoutBody();
+  }
+
+  /** With a close the engine can't but add `Content-Length: 0`; a client ignores it on 204 and 304. */
+  #endWithoutBody(): void {
+    if (this.closeAfter) this.#res.endWithoutBody(0, true);
+    else this.#res.endWithoutBody();
+  }
+
+  #resume(): void {
+    this.#paused = false;
+    this.#everResumed = true;
+    this.#res.resume();
+  }
+
+  #tick(): void {
+    if (this.#ticking) return;
+    this.#ticking = true;
+    this.#context.ticker.add(this);
+  }
+
+  /** Just before the response ends. A connection that ends paused would stay so for ever. */
+  #end(): void {
+    if (this.#paused) this.#resume();
+    this.#state = 'ended';
+    this.#remainder = undefined;
+    if (this.#ticking) this.#context.ticker.remove(this);
+  }
+
+  #onAborted(): void {
+    if (this.isOver) return;
+    this.#state = 'aborted';
+    this.#remainder = undefined;
+    if (this.#ticking) this.#context.ticker.remove(this);
+    this.#owner.aborted({
+      source: 'downstream',
+      phase: this.#bodyPending ? 'send-request' : 'send-response',
+      kind: 'client_aborted',
+      requestSent: true,
+    });
+  }
+}

@@ -1,0 +1,232 @@
+import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import { parseServerName } from '../../shared/hostname.js';
+import type { Match } from '../routing/route-table.js';
+import { type ClientBodyReceiver, ClientExchange, type ExchangeOwner } from './client-exchange.js';
+import type { Downstream } from './downstream.js';
+import { expectsBody, Forwarding, type ForwardingEnd } from './forwarding.js';
+import type { GatewayContext } from './gateway.js';
+import type { GatewayAnswer } from './gateway-answers.js';
+import { formatPeerAddress } from './peer-address.js';
+import { type ProxyError, statusOf } from './proxy-error.js';
+import { type RequestHead, readRequestHead } from './request-head.js';
+import { writeUpstreamRequest } from './upstream-request.js';
+
+/** How often a request may pass this gateway: more is a route that leads back to it. */
+const maxPasses = 8;
+
+/** One request from its head to its end: read, route, refuse or forward, count, log. */
+export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyReceiver {
+  readonly #context: GatewayContext;
+  readonly #exchange: ClientExchange;
+  readonly #downstream: Downstream;
+  readonly #startedAt: number;
+  #head: RequestHead | undefined;
+  #match: Match | undefined;
+  #forwarding: Forwarding | undefined;
+  #counted = true;
+
+  /** Never throws: a defect is logged and answered with 500. */
+  static answer(
+    context: GatewayContext,
+    res: HttpResponse,
+    req: HttpRequest,
+    downstream: Downstream,
+  ): void {
+    const request = new GatewayRequest(context, res, downstream);
+    try {
+      request.#answer(res, req);
+    } catch (error) {
+      context.options.logger.error({ error }, 'request handler failed');
+      request.failed(
+        { source: 'gateway', phase: 'connect', kind: 'proxy_internal_error', requestSent: false },
+        !request.#exchange.hasStarted,
+      );
+    }
+  }
+
+  private constructor(context: GatewayContext, res: HttpResponse, downstream: Downstream) {
+    this.#exchange = new ClientExchange(res, this, context.exchanges);
+    this.#context = context;
+    this.#downstream = downstream;
+    this.#startedAt = context.exchanges.now();
+    context.options.counters.requestsTotal++;
+    context.options.counters.requestsActive++;
+  }
+
+  #answer(res: HttpResponse, req: HttpRequest): void {
+    const head = readRequestHead(req);
+    if ('refused' in head) {
+      this.#refuse(head.refused, head.framingInDoubt);
+      return;
+    }
+    this.#head = head;
+    this.#exchange.closeAfter =
+      head.body.kind === 'chunked' || head.wantsClose || this.#context.options.isDraining();
+    // Also where the answer needs no body: it must not be sent while the engine still reads it.
+    if (expectsBody(head)) this.#exchange.receiveBody(this);
+    this.#route(head, formatPeerAddress(res.getRemoteAddress()));
+  }
+
+  #route(head: RequestHead, peer: string): void {
+    const { answers, options, trusted } = this.#context;
+    const match = options.routes.route(head.host.name, head.hostOverrides, head.path);
+    if (match === undefined) {
+      this.#send(answers.notFound(head));
+      return;
+    }
+    this.#match = match;
+    if (options.refuseMisdirected === true && this.#isMisdirected(match)) {
+      this.#send(answers.misdirected());
+      return;
+    }
+    if (match.route.onlyHttps && !this.#cameByHttps(head, match, peer)) {
+      this.#send(answers.httpsRequired());
+      return;
+    }
+    if (this.#isLoop(head)) {
+      this.#failHere('proxy_loop_detected');
+      return;
+    }
+    const { target } = match.route;
+    if (target === undefined) {
+      this.#failHere('proxy_configuration_error');
+      return;
+    }
+    const request = writeUpstreamRequest({
+      head,
+      match,
+      target,
+      downstream: this.#downstream,
+      peer,
+      trusted,
+      viaName: productName(options.product),
+    });
+    this.#forwarding = new Forwarding({
+      context: this.#context.forwarding,
+      exchange: this.#exchange,
+      head,
+      match,
+      target,
+      request,
+      startedAt: this.#startedAt,
+      onEnd: this,
+    });
+    this.#context.active.add(this.#forwarding);
+    this.#forwarding.begin();
+  }
+
+  /** `accept_http_if_already_terminated` believes one `X-Forwarded-Proto: https`, no list. */
+  #cameByHttps(head: RequestHead, match: Match, peer: string): boolean {
+    if (this.#downstream.scheme === 'https') return true;
+    if (!match.route.acceptsTerminatedHttps || head.forwardedProto.length !== 1) return false;
+    if (head.forwardedProto[0]?.toLowerCase() !== 'https') return false;
+    return this.#context.trusted.clientOf(peer, undefined).isTrusted;
+  }
+
+  /** Whether the connection was made for another API than the request is for (RFC 9110 §15.5.20). */
+  #isMisdirected(match: Match): boolean {
+    const { serverName } = this.#downstream;
+    if (serverName === undefined || match.by === 'path') return false;
+    if (match.host === serverName) return false;
+    const name = parseServerName(serverName);
+    const named = name && this.#context.options.routes.selectByServerName(name);
+    return named?.api.id !== match.route.api.id;
+  }
+
+  #isLoop(head: RequestHead): boolean {
+    if (head.via === undefined) return false;
+    const name = productName(this.#context.options.product);
+    return head.via.split(` ${name}`).length > maxPasses;
+  }
+
+  // --- ClientBodyReceiver ---
+
+  body(piece: Buffer, last: boolean): void {
+    this.#forwarding?.requestBody(piece, last);
+  }
+
+  // --- ExchangeOwner ---
+
+  aborted(error: ProxyError): void {
+    this.#forwarding?.abort();
+    this.#context.options.counters.clientAborts++;
+    this.#log(error);
+    this.#end();
+  }
+
+  writable(): void {
+    this.#forwarding?.clientWritable();
+  }
+
+  // --- ForwardingEnd ---
+
+  completed(_status: number): void {
+    this.#end();
+  }
+
+  failed(error: ProxyError, answerable: boolean): void {
+    const { options, answers } = this.#context;
+    if (error.source === 'upstream') options.counters.upstreamFailures++;
+    const requestId = this.#log(error);
+    if (answerable) this.#send(answers.failed(error, requestId, this.#head?.accept ?? ''));
+    else this.#exchange.cut();
+    this.#end();
+  }
+
+  #failHere(kind: 'proxy_loop_detected' | 'proxy_configuration_error'): void {
+    this.failed({ source: 'gateway', phase: 'connect', kind, requestSent: false }, true);
+  }
+
+  /** A refused request may hide another one behind it: its connection is not used again. */
+  #refuse(reason: string, framingInDoubt: boolean): void {
+    this.#context.options.logger.debug({ reason }, 'request refused');
+    if (framingInDoubt) {
+      this.#exchange.cut();
+    } else {
+      this.#exchange.closeAfter = true;
+      this.#send(this.#context.answers.refused(reason));
+    }
+    this.#end();
+  }
+
+  #send({ start, body }: GatewayAnswer): void {
+    if (this.#head?.method === 'HEAD') {
+      const length = `${Buffer.byteLength(body)}`;
+      const fields = [...start.fields, 'Content-Length', length];
+      this.#exchange.respond({ ...start, fields }, undefined);
+    } else {
+      this.#exchange.respond(start, body);
+    }
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#forwarding !== undefined) this.#context.active.delete(this.#forwarding);
+    if (!this.#counted) return;
+    this.#counted = false;
+    this.#context.options.counters.requestsActive--;
+  }
+
+  #log(error: ProxyError): string {
+    const requestId = this.#context.newRequestId();
+    const api = this.#match?.route.api;
+    const fields = {
+      requestId,
+      ...error,
+      status: statusOf(error),
+      api: api?.name,
+      upstream: this.#match?.route.target?.origin,
+    };
+    if (error.source === 'downstream') {
+      this.#context.options.logger.debug(fields, 'client went away');
+    } else {
+      this.#context.options.logger.warn(fields, 'request failed');
+    }
+    return requestId;
+  }
+}
+
+/** `signet` of `signet/1.2.3`. */
+function productName(product: string): string {
+  return product.split('/', 1)[0] ?? product;
+}

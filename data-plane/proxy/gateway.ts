@@ -1,0 +1,121 @@
+import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import type { Logger } from '../../shared/logger.js';
+import type { RouteTable } from '../routing/route-table.js';
+import type { ExchangeContext } from './client-exchange.js';
+import type { Downstream, GatewayHandler } from './downstream.js';
+import { EngineTurn } from './engine-turn.js';
+import { ExchangeTicker } from './exchange-ticker.js';
+import type { Forwarding, ForwardingContext } from './forwarding.js';
+import { GatewayAnswers } from './gateway-answers.js';
+import { GatewayRequest } from './gateway-request.js';
+import { defaultProxyLimits, type ProxyLimits } from './proxy-limits.js';
+import { type TrustedProxies, trustEverybody } from './trusted-proxies.js';
+import type { ResolveName } from './upstream/address-book.js';
+import { UpstreamClient, type UpstreamTls } from './upstream/upstream-client.js';
+
+/** Plain numbers that the gateway counts up and down; whoever made them reads them at any time. */
+export interface ProxyCounters {
+  requestsTotal: number;
+  requestsActive: number;
+  upstreamFailures: number;
+  clientAborts: number;
+}
+
+export interface GatewayOptions {
+  readonly routes: RouteTable;
+  readonly logger: Logger;
+  /** `signet/<version>`: the value of `Server` and `Via`. */
+  readonly product: string;
+  readonly counters: ProxyCounters;
+  /** While true, connections are closed after their answer. */
+  readonly isDraining: () => boolean;
+  readonly limits?: Partial<ProxyLimits>;
+  /** Default: verified against the system's roots. */
+  readonly upstreamTls?: UpstreamTls;
+  /** Default: everybody, as Kong does. */
+  readonly trustedProxies?: TrustedProxies;
+  /** Whether a TLS client is told (421) that its server name and `Host` belong to different APIs. */
+  readonly refuseMisdirected?: boolean;
+  readonly resolve?: ResolveName;
+  /** Milliseconds, never going back. */
+  readonly now?: () => number;
+}
+
+/** The parts of a gateway that its requests share. */
+export interface GatewayContext {
+  readonly options: GatewayOptions;
+  readonly exchanges: ExchangeContext;
+  readonly forwarding: ForwardingContext;
+  readonly answers: GatewayAnswers;
+  readonly trusted: TrustedProxies;
+  readonly active: Set<Forwarding>;
+  /** For the log and the client of a failed request. */
+  newRequestId(): string;
+}
+
+const deadlineCheckMs = 1_000;
+
+/** Answers the requests of one worker thread: routes them, forwards them, or says why not. */
+export class Gateway {
+  readonly #context: GatewayContext;
+  readonly #client: UpstreamClient;
+  readonly #timer: NodeJS.Timeout;
+  /** To be registered by every listener of the thread. */
+  readonly handle: GatewayHandler;
+  /** To be marked by whoever runs code in another engine callback of this thread. */
+  readonly turn = new EngineTurn();
+
+  constructor(options: GatewayOptions) {
+    const now = options.now ?? (() => performance.now());
+    const limits = { ...defaultProxyLimits, ...options.limits };
+    const { resolve, upstreamTls } = options;
+    this.#client = new UpstreamClient({
+      limits,
+      now,
+      ...(resolve === undefined ? {} : { resolve }),
+      ...(upstreamTls === undefined ? {} : { tls: upstreamTls }),
+    });
+    const ticker = new ExchangeTicker(now, shortest(limits));
+    const idPrefix = Math.floor(Math.random() * 36 ** 6).toString(36);
+    let requests = 0;
+    this.#context = {
+      options,
+      exchanges: { turn: this.turn, ticker, limits, now },
+      forwarding: { client: this.#client, limits, now, via: options.product },
+      answers: new GatewayAnswers(options.product),
+      trusted: options.trustedProxies ?? trustEverybody,
+      active: new Set(),
+      newRequestId: () => `${idPrefix}-${(++requests).toString(36)}`,
+    };
+    this.#timer = setInterval(() => this.#checkDeadlines(now()), shortest(limits));
+    this.#timer.unref();
+    this.handle = (res: HttpResponse, req: HttpRequest, downstream: Downstream) => {
+      GatewayRequest.answer(this.#context, res, req, downstream);
+    };
+  }
+
+  /** Stops the timers and closes unused upstream connections; to be called when all listeners are closed. */
+  close(): void {
+    clearInterval(this.#timer);
+    this.#context.exchanges.ticker.close();
+    this.#client.close();
+  }
+
+  #checkDeadlines(at: number): void {
+    for (const forwarding of this.#context.active) forwarding.checkDeadline(at);
+    this.#client.expire(at);
+  }
+}
+
+/** How often limits are looked at: often enough for the shortest of them. */
+function shortest(limits: ProxyLimits): number {
+  const times = [
+    limits.connectTimeoutMs,
+    limits.responseTimeoutMs,
+    limits.responseIdleTimeoutMs,
+    limits.upstreamWriteTimeoutMs,
+    limits.clientReadTimeoutMs,
+    limits.clientWriteTimeoutMs,
+  ];
+  return Math.max(10, Math.min(deadlineCheckMs, ...times.map((time) => time / 4)));
+}

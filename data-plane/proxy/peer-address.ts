@@ -1,0 +1,32 @@
+/**
+ * The text of an address as the engine gives it: 4 or 16 bytes. IPv4 seen through an IPv6 socket
+ * (`::ffff:a.b.c.d`) is written as IPv4; IPv6 as RFC 5952 has it.
+ */
+export function formatPeerAddress(bytes: ArrayBuffer): string {
+  const octets = new Uint8Array(bytes);
+  if (octets.length === 4) return octets.join('.');
+  if (octets.length !== 16) return '0.0.0.0';
+  const groups: number[] = [];
+  for (let i = 0; i < 16; i += 2) groups.push(((octets[i] ?? 0) << 8) | (octets[i + 1] ?? 0));
+  if (groups[5] === 0xffff && groups.slice(0, 5).every((group) => group === 0)) {
+    return octets.subarray(12).join('.');
+  }
+  return compress(groups);
+}
+
+/** Replaces the longest run of at least two zero groups, the first of equal ones, by `::`. */
+function compress(groups: readonly number[]): string {
+  let runStart = -1;
+  let runLength = 1;
+  for (let i = 0; i < groups.length; i++) {
+    let length = 0;
+    while (groups[i + length] === 0) length++;
+    if (length > runLength) {
+      runStart = i;
+      runLength = length;
+    }
+  }
+  const text = (part: readonly number[]) => part.map((group) => group.toString(16)).join(':');
+  if (runStart === -1) return text(groups);
+  return `${text(groups.slice(0, runStart))}::${text(groups.slice(runStart + runLength))}`;
+}

@@ -1,0 +1,96 @@
+import { upstreamPath } from '../routing/route.js';
+import type { Match } from '../routing/route-table.js';
+import type { UpstreamTarget } from '../routing/upstream-target.js';
+import type { Downstream } from './downstream.js';
+import type { RequestHead } from './request-head.js';
+import type { TrustedProxies } from './trusted-proxies.js';
+
+export interface UpstreamRequestOptions {
+  readonly head: RequestHead;
+  readonly match: Match;
+  readonly target: UpstreamTarget;
+  readonly downstream: Downstream;
+  /** Address of the connection's other end. */
+  readonly peer: string;
+  readonly trusted: TrustedProxies;
+  /** Received-by name of this gateway in `Via`. */
+  readonly viaName: string;
+}
+
+/** The request as it goes out, body excluded: `GET /x HTTP/1.1\r\n…\r\n\r\n`. */
+export interface UpstreamRequestHead {
+  readonly text: string;
+  /** `latin1` where the text is ASCII; the engine has decoded anything else as UTF-8. */
+  readonly encoding: 'latin1' | 'utf8';
+}
+
+const beyondAscii = /[\x80-\uffff]/;
+
+/**
+ * Writes the upstream's request. Hop-by-hop fields and those that `Connection` names are gone from
+ * `head` already; what the gateway says of the client comes after them, so nothing a client sends
+ * can stand in for it.
+ */
+export function writeUpstreamRequest(options: UpstreamRequestOptions): UpstreamRequestHead {
+  const { head, match, target } = options;
+  const path = upstreamPath(match.route, target, head.path, match.by === 'path');
+  let text = `${head.method} ${path}${head.query} HTTP/1.1\r\nhost: ${hostFor(options)}\r\n`;
+  const { fields } = head;
+  for (let i = 0; i < fields.length; i += 2) text += `${fields[i]}: ${fields[i + 1]}\r\n`;
+  text += forwardingFields(options);
+  if (head.webSocket !== undefined) text += 'connection: upgrade\r\nupgrade: websocket\r\n';
+  switch (head.body.kind) {
+    case 'none':
+      break;
+    case 'length':
+      text += `content-length: ${head.body.length}\r\n`;
+      break;
+    case 'chunked':
+      text += 'transfer-encoding: chunked\r\n';
+      break;
+    default:
+      head.body satisfies never;
+  }
+  text += '\r\n';
+  return { text, encoding: beyondAscii.test(text) ? 'utf8' : 'latin1' };
+}
+
+/** Kong's rules (exact host: without the port; else as the client sent it). */
+function hostFor({ head, match, target }: UpstreamRequestOptions): string {
+  if (!match.route.api.preserveHost) return target.hostHeader;
+  if (match.by === 'host') return match.host;
+  return head.hostText === '' ? target.hostHeader : head.hostText;
+}
+
+function forwardingFields(options: UpstreamRequestOptions): string {
+  const { head, match, downstream, peer, trusted, viaName } = options;
+  const client = trusted.clientOf(peer, head.forwardedFor);
+  let text = `x-real-ip: ${client.address}\r\nx-forwarded-for: ${client.chain}\r\n`;
+  text += `x-forwarded-proto: ${downstream.scheme}\r\nx-forwarded-port: ${downstream.port}\r\n`;
+  const host = forwardedHost(match, head, client.isTrusted);
+  if (host !== undefined) text += `x-forwarded-host: ${host}\r\n`;
+  const prefix = forwardedPrefix(match, head, client.isTrusted);
+  if (prefix !== undefined) text += `x-forwarded-prefix: ${prefix}\r\n`;
+  if (head.forwarded !== undefined && client.isTrusted) text += `forwarded: ${head.forwarded}\r\n`;
+  return `${text}via: ${head.via === undefined ? '' : `${head.via}, `}1.1 ${viaName}\r\n`;
+}
+
+function forwardedHost(match: Match, head: RequestHead, isTrusted: boolean): string | undefined {
+  switch (match.by) {
+    case 'host':
+      return match.host;
+    case 'wildcard':
+      return undefined;
+    case 'path':
+      return isTrusted ? head.forwardedHost : undefined;
+    default:
+      return match satisfies never;
+  }
+}
+
+function forwardedPrefix(match: Match, head: RequestHead, isTrusted: boolean): string | undefined {
+  if (match.by === 'path' && match.route.strippedPrefix !== undefined) {
+    return match.route.strippedPrefix;
+  }
+  return isTrusted ? head.forwardedPrefix : undefined;
+}

@@ -1,0 +1,76 @@
+import { STATUS_CODES } from 'node:http';
+import type { ResponseLength, ResponseStart } from './client-exchange.js';
+import type { ResponseHead } from './upstream/response-head.js';
+
+/** What the gateway says about its own part in an answer. */
+export interface GatewayTrace {
+  /** `signet/1.2.3`. */
+  readonly via: string;
+  readonly upstreamLatencyMs: number;
+  readonly proxyLatencyMs: number;
+}
+
+/**
+ * Not passed on: hop-by-hop fields, and what the engine writes itself (a second `Date` or length
+ * beside its own would stay). Keyed by length first, because nearly no field is one of them.
+ */
+const dropped = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'date',
+  'content-length',
+]);
+const droppedLengths = new Set([...dropped].map((name) => name.length));
+const nonAscii = /[\x80-\xff]/;
+
+/** The status line and fields that the client gets for an upstream's response. */
+export function writeClientResponse(head: ResponseHead, trace: GatewayTrace): ResponseStart {
+  const { fields: received, connectionOptions } = head;
+  const fields: string[] = [];
+  let binary = false;
+  for (let i = 0; i < received.length; i += 2) {
+    const name = received[i] as string; // fields come in pairs
+    const value = received[i + 1] as string;
+    if (droppedLengths.has(name.length) && dropped.has(name.toLowerCase())) continue;
+    if (connectionOptions.length > 0 && connectionOptions.includes(name.toLowerCase())) continue;
+    binary ||= nonAscii.test(value);
+    fields.push(name, value);
+  }
+  fields.push('Via', trace.via);
+  fields.push('X-Kong-Upstream-Latency', `${trace.upstreamLatencyMs}`);
+  fields.push('X-Kong-Proxy-Latency', `${trace.proxyLatencyMs}`);
+  return { status: statusText(head.status, head.reason), fields, binary };
+}
+
+/** How the body reaches the client. A HEAD's or 304's length is a field like any other. */
+export function responseLength(head: ResponseHead): ResponseLength {
+  const { framing } = head;
+  switch (framing.kind) {
+    case 'none':
+      return 'none';
+    case 'length':
+      return framing.length;
+    case 'chunked':
+    case 'until-close':
+      return 'unknown';
+    default:
+      return framing satisfies never;
+  }
+}
+
+/** The framing fields of a response without a body, as they would be with one (RFC 9110 §9.3.2). */
+export function bodylessFields(head: ResponseHead, toHead: boolean): string[] {
+  if (!toHead && head.status !== 304) return [];
+  return head.contentLength === undefined ? [] : ['Content-Length', `${head.contentLength}`];
+}
+
+/** The engine takes the status line as it is; bytes above 0x7f would leave it as UTF-8. */
+export function statusText(status: number, reason: string): string {
+  if (reason !== '' && !nonAscii.test(reason)) return `${status} ${reason}`;
+  return `${status} ${STATUS_CODES[status] ?? ''}`.trimEnd();
+}

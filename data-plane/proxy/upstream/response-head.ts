@@ -1,0 +1,141 @@
+/** How the end of a response's body is found (RFC 9112 §6.3). */
+export type BodyFraming =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'length'; readonly length: number }
+  | { readonly kind: 'chunked' }
+  | { readonly kind: 'until-close' };
+
+/** A response's status line and fields, as sent. */
+export interface ResponseHead {
+  readonly status: number;
+  /** May be empty. Bytes as latin1 characters. */
+  readonly reason: string;
+  /** Name, value, name, value, … in order, every field included. Bytes as latin1 characters. */
+  readonly fields: readonly string[];
+  readonly framing: BodyFraming;
+  /** `Content-Length` as declared, also where no body follows it (HEAD, 304). */
+  readonly contentLength: number | undefined;
+  /** Whether the connection stays open after this message. */
+  readonly persistent: boolean;
+  /** Lower-case options of `Connection`, most often none. */
+  readonly connectionOptions: readonly string[];
+  /** `timeout` of `Keep-Alive` in milliseconds. */
+  readonly keepAliveMs: number | undefined;
+}
+
+const statusLine = /^HTTP\/1\.([01]) ([1-9][0-9]{2})(?: ([\t -~\x80-\xff]*))?\r\n/;
+const fieldLine = /([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t -~\x80-\xff]*)\r\n/y;
+const lengthSyntax = /^[0-9]{1,15}$/;
+const noOptions: readonly string[] = [];
+const noBody: BodyFraming = { kind: 'none' };
+const chunked: BodyFraming = { kind: 'chunked' };
+const untilClose: BodyFraming = { kind: 'until-close' };
+
+/**
+ * Reads a complete head, `\r\n\r\n` included. Strict where two readers could differ: returns what is
+ * wrong instead for bare LF, obs-fold, space before the colon, control characters, several or
+ * malformed lengths, a length beside a transfer coding, and any transfer coding but `chunked`.
+ *
+ * @param toHead whether the request was a HEAD: its response has no body whatever it declares.
+ */
+export function parseResponseHead(text: string, toHead: boolean): ResponseHead | string {
+  const start = statusLine.exec(text);
+  if (start === null) return 'malformed status line';
+  const status = Number(start[2]);
+  const fields: string[] = [];
+  let contentLength: number | undefined;
+  let transferCoding: string | undefined;
+  let connectionOptions = noOptions;
+  let keepAliveMs: number | undefined;
+
+  let position = start[0].length;
+  const end = text.length - 2;
+  while (position < end) {
+    fieldLine.lastIndex = position;
+    const line = fieldLine.exec(text);
+    if (line === null) return 'malformed header field';
+    position = fieldLine.lastIndex;
+    const name = line[1] as string; // both groups always take part in a match
+    const value = trimEnd(line[2] as string);
+    fields.push(name, value);
+    switch (name.length) {
+      case 10:
+        switch (name.toLowerCase()) {
+          case 'connection':
+            connectionOptions = [...connectionOptions, ...listItems(value)];
+            break;
+          case 'keep-alive':
+            keepAliveMs = keepAliveTimeout(value);
+            break;
+        }
+        break;
+      case 14:
+        if (name.toLowerCase() === 'content-length') {
+          if (contentLength !== undefined) return 'more than one Content-Length';
+          if (!lengthSyntax.test(value)) return 'malformed Content-Length';
+          contentLength = Number(value);
+        }
+        break;
+      case 17:
+        if (name.toLowerCase() === 'transfer-encoding') {
+          if (transferCoding !== undefined) return 'more than one Transfer-Encoding';
+          transferCoding = value.toLowerCase();
+        }
+        break;
+    }
+  }
+
+  if (transferCoding !== undefined) {
+    if (transferCoding !== 'chunked') return 'unknown transfer coding';
+    if (contentLength !== undefined) return 'both Content-Length and Transfer-Encoding';
+    if (start[1] === '0') return 'Transfer-Encoding in an HTTP/1.0 response';
+  }
+  const framing = bodyFraming(status, toHead, transferCoding !== undefined, contentLength);
+  return {
+    status,
+    reason: start[3] ?? '',
+    fields,
+    framing,
+    contentLength,
+    persistent: isPersistent(start[1] === '1', framing, connectionOptions),
+    connectionOptions,
+    keepAliveMs,
+  };
+}
+
+function bodyFraming(
+  status: number,
+  toHead: boolean,
+  isChunked: boolean,
+  contentLength: number | undefined,
+): BodyFraming {
+  if (toHead || status < 200 || status === 204 || status === 304) return noBody;
+  if (isChunked) return chunked;
+  if (contentLength !== undefined) return { kind: 'length', length: contentLength };
+  return untilClose;
+}
+
+function isPersistent(http11: boolean, framing: BodyFraming, options: readonly string[]): boolean {
+  if (framing.kind === 'until-close' || options.includes('close')) return false;
+  return http11 || options.includes('keep-alive');
+}
+
+function keepAliveTimeout(value: string): number | undefined {
+  const seconds = /(?:^|[,;\s])timeout=([0-9]{1,6})/i.exec(value)?.[1];
+  return seconds === undefined ? undefined : Number(seconds) * 1000;
+}
+
+function listItems(value: string): string[] {
+  return value
+    .toLowerCase()
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}
+
+/** Not a regular expression: `[ \t]+$` costs the square of a hostile run of blanks. */
+function trimEnd(value: string): string {
+  let end = value.length;
+  while (end > 0 && (value[end - 1] === ' ' || value[end - 1] === '\t')) end--;
+  return end === value.length ? value : value.slice(0, end);
+}

@@ -1,0 +1,245 @@
+import { connect as connectTcp, type OnReadOpts, type Socket } from 'node:net';
+import { connect as connectTls, type SecureContext } from 'node:tls';
+import type { UpstreamTarget } from '../../routing/upstream-target.js';
+import { kindOfSocketError, type ProxyErrorKind } from '../proxy-error.js';
+import type { ResponseHead } from './response-head.js';
+import { type ExpectedResponse, ResponseParser } from './response-parser.js';
+
+export interface ConnectionFailure {
+  readonly kind: ProxyErrorKind;
+  readonly detail: string;
+}
+
+/** The exchange that a connection serves right now. */
+export interface UpstreamReceiver {
+  /** Wraps everything that one read leads to, so that it can be sent on as one write. */
+  batch(events: () => void): void;
+  head(head: ResponseHead): void;
+  /** A view that is overwritten by the next read. */
+  body(piece: Buffer): void;
+  /** Everything that one read brought has been handed over, and the response is not whole. */
+  settled(): void;
+  /** The response is whole. The connection is already given back, or closed. */
+  complete(): void;
+  upgraded(head: ResponseHead, rest: Buffer): void;
+  /** What was written has been taken by the kernel. */
+  drained(): void;
+  /** Bytes of the protocol that was upgraded to. */
+  tunnelled(piece: Buffer): void;
+  /** The connection is gone; nothing is called afterwards. */
+  failed(failure: ConnectionFailure): void;
+}
+
+/** The pool that a connection belongs to. Called at most once each, `closed` last. */
+export interface ConnectionOwner {
+  connected(connection: UpstreamConnection): void;
+  /** May serve another request. */
+  released(connection: UpstreamConnection): void;
+  /** @param failure what ended it before it was connected, else `undefined`. */
+  closed(connection: UpstreamConnection, failure: ConnectionFailure | undefined): void;
+}
+
+export interface ConnectionOptions {
+  readonly target: UpstreamTarget;
+  readonly address: string;
+  /** Made once for all connections: it holds the parsed roots. */
+  readonly secureContext: SecureContext;
+  readonly verifyCertificate: boolean;
+  readonly maxResponseHeadBytes: number;
+  readonly owner: ConnectionOwner;
+}
+
+/**
+ * Where every socket of this thread reads into. Safe to share because a read is consumed before its
+ * callback returns: nothing may keep a view of it.
+ */
+const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
+
+/** One HTTP/1.1 connection to an upstream, serving one exchange at a time. */
+export class UpstreamConnection {
+  readonly #owner: ConnectionOwner;
+  readonly address: string;
+  readonly #socket: Socket;
+  readonly #parser: ResponseParser;
+  readonly #execute = () => {
+    this.#parser.execute(this.#input);
+    this.#receiver?.settled();
+  };
+  #input: Buffer = readBuffer;
+  #receiver: UpstreamReceiver | undefined;
+  #tunnel = false;
+  #state: 'connecting' | 'open' | 'closed' = 'connecting';
+  #requestComplete = false;
+  #headSeen = false;
+  #persistent = false;
+  /** Exchanges served before the present one. */
+  exchanges = 0;
+  /** When an unused connection is to be closed. */
+  expiresAt = 0;
+  /** What the upstream said about keeping it open. */
+  keepAliveMs: number | undefined;
+
+  constructor(options: ConnectionOptions) {
+    const { target, address, maxResponseHeadBytes, owner } = options;
+    this.#owner = owner;
+    this.address = address;
+    this.#parser = new ResponseParser(
+      {
+        informational: () => undefined,
+        head: (head) => {
+          this.#headSeen = true;
+          this.#persistent = head.persistent;
+          this.keepAliveMs = head.keepAliveMs;
+          this.#receiver?.head(head);
+        },
+        body: (piece) => this.#receiver?.body(piece),
+        complete: () => this.#complete(),
+        upgraded: (head, rest) => {
+          this.#tunnel = true;
+          this.#receiver?.upgraded(head, rest);
+        },
+        malformed: (reason) => {
+          this.#close({ kind: 'http_protocol_error', detail: reason });
+        },
+        cut: () => {
+          const kind = this.#headSeen ? 'http_response_incomplete' : 'connection_terminated';
+          this.#close({ kind, detail: 'closed before the end of the response' });
+        },
+      },
+      { maxHeadBytes: maxResponseHeadBytes },
+    );
+    const onread: OnReadOpts = {
+      buffer: readBuffer,
+      callback: (length) => {
+        this.#read(length);
+        return true;
+      },
+    };
+    const common = { host: address, port: target.port, onread, noDelay: true, keepAlive: true };
+    this.#socket = target.secure
+      ? connectTls({
+          ...common,
+          servername: isAddress(target.hostname) ? '' : target.hostname,
+          ALPNProtocols: ['http/1.1'],
+          rejectUnauthorized: options.verifyCertificate,
+          secureContext: options.secureContext,
+        })
+      : connectTcp(common);
+    this.#socket.once(target.secure ? 'secureConnect' : 'connect', () => this.#connected());
+    this.#socket.on('drain', () => this.#receiver?.drained());
+    this.#socket.on('end', () => this.#ended());
+    this.#socket.on('error', (error: NodeJS.ErrnoException) => {
+      const kind = kindOfSocketError(error.code, this.#state === 'connecting');
+      this.#close({ kind, detail: error.code ?? error.message });
+    });
+    this.#socket.on('close', () => {
+      this.#close({ kind: 'connection_terminated', detail: 'connection closed' });
+    });
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  /** Bytes written that the kernel has not taken yet. */
+  get writableLength(): number {
+    return this.#socket.writableLength;
+  }
+
+  /** Takes up an exchange: the next bytes from the upstream are its response. */
+  begin(receiver: UpstreamReceiver, expected: ExpectedResponse): void {
+    this.#receiver = receiver;
+    this.#requestComplete = false;
+    this.#headSeen = false;
+    this.#parser.expect(expected);
+  }
+
+  /** @returns whether more may be written at once; else `drained` says when. */
+  write(data: Buffer | string, encoding: 'latin1' | 'utf8' = 'latin1'): boolean {
+    if (this.#state !== 'open') return false;
+    return typeof data === 'string' ? this.#socket.write(data, encoding) : this.#socket.write(data);
+  }
+
+  /** Joins the writes until `uncork` into one. */
+  cork(): void {
+    this.#socket.cork();
+  }
+
+  uncork(): void {
+    this.#socket.uncork();
+  }
+
+  /** The request's last byte has been written. */
+  endRequest(): void {
+    this.#requestComplete = true;
+  }
+
+  pauseReading(): void {
+    this.#socket.pause();
+  }
+
+  resumeReading(): void {
+    if (this.#state === 'open') this.#socket.resume();
+  }
+
+  /** Closes without telling the receiver. */
+  destroy(): void {
+    this.#receiver = undefined;
+    this.#close(undefined);
+  }
+
+  #connected(): void {
+    if (this.#state !== 'connecting') return;
+    this.#state = 'open';
+    this.#owner.connected(this);
+  }
+
+  #read(length: number): void {
+    if (this.#state !== 'open') return;
+    const input = length === readBuffer.length ? readBuffer : readBuffer.subarray(0, length);
+    const receiver = this.#receiver;
+    if (this.#tunnel) {
+      receiver?.tunnelled(input);
+      return;
+    }
+    this.#input = input;
+    if (receiver === undefined) this.#execute();
+    else receiver.batch(this.#execute);
+  }
+
+  #ended(): void {
+    const receiver = this.#receiver;
+    if (this.#tunnel || receiver === undefined) {
+      this.#close({ kind: 'connection_terminated', detail: 'closed by the upstream' });
+      return;
+    }
+    this.#persistent = false;
+    receiver.batch(() => this.#parser.end());
+  }
+
+  #complete(): void {
+    const receiver = this.#receiver;
+    this.#receiver = undefined;
+    this.exchanges++;
+    // Bytes behind the response belong to nothing that was asked for: never reused.
+    const reusable = this.#persistent && this.#requestComplete && this.#parser.isIdle;
+    if (reusable && this.#state === 'open') this.#owner.released(this);
+    else this.#close(undefined);
+    receiver?.complete();
+  }
+
+  #close(failure: ConnectionFailure | undefined): void {
+    if (this.#state === 'closed') return;
+    const connecting = this.#state === 'connecting';
+    this.#state = 'closed';
+    this.#socket.destroy();
+    const receiver = this.#receiver;
+    this.#receiver = undefined;
+    this.#owner.closed(this, connecting ? failure : undefined);
+    if (failure !== undefined) receiver?.failed(failure);
+  }
+}
+
+function isAddress(hostname: string): boolean {
+  return hostname.includes(':') || /^[0-9.]+$/.test(hostname);
+}

@@ -1,0 +1,218 @@
+import type { SecureContext } from 'node:tls';
+import type { UpstreamTarget } from '../../routing/upstream-target.js';
+import { kindOfSocketError, type ProxyErrorKind } from '../proxy-error.js';
+import type { ProxyLimits } from '../proxy-limits.js';
+import type { AddressBook } from './address-book.js';
+import {
+  type ConnectionFailure,
+  type ConnectionOwner,
+  UpstreamConnection,
+} from './upstream-connection.js';
+
+/** Someone who waits for a connection. Exactly one of the two is called, unless it is cancelled. */
+export interface ConnectionSeeker {
+  connected(connection: UpstreamConnection, reused: boolean): void;
+  unconnected(failure: ConnectionFailure): void;
+}
+
+export interface PoolOptions {
+  readonly target: UpstreamTarget;
+  readonly addresses: AddressBook;
+  readonly secureContext: SecureContext;
+  readonly verifyCertificate: boolean;
+  readonly limits: ProxyLimits;
+  readonly now: () => number;
+}
+
+/** A connection on its way: which addresses are left to try, and until when. */
+interface Attempt {
+  readonly addresses: readonly string[];
+  next: number;
+  connection: UpstreamConnection | undefined;
+  deadline: number;
+  lastFailure: ConnectionFailure | undefined;
+}
+
+/**
+ * The connections of one upstream: bounded, the most recently used first. A new connection tries the
+ * upstream's addresses one after the other; whoever has waited longest gets what becomes free.
+ */
+export class UpstreamPool implements ConnectionOwner {
+  readonly #options: PoolOptions;
+  readonly #idle: UpstreamConnection[] = [];
+  readonly #waiting: ConnectionSeeker[] = [];
+  readonly #attempts = new Set<Attempt>();
+  #connections = 0;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+  }
+
+  /** Whether it holds nothing and can be forgotten. */
+  get isEmpty(): boolean {
+    return this.#connections === 0 && this.#attempts.size === 0 && this.#waiting.length === 0;
+  }
+
+  /** @param fresh whether an unused connection won't do, because one just turned out to be stale. */
+  acquire(seeker: ConnectionSeeker, fresh: boolean): void {
+    if (!fresh) {
+      const idle = this.#idle.pop();
+      if (idle !== undefined) {
+        seeker.connected(idle, true);
+        return;
+      }
+    }
+    const { limits } = this.#options;
+    if (this.#waiting.length >= limits.maxWaitingPerUpstream) {
+      seeker.unconnected({ kind: 'connection_limit_reached', detail: 'too many requests wait' });
+      return;
+    }
+    this.#waiting.push(seeker);
+    this.#connectIfNeeded();
+  }
+
+  cancel(seeker: ConnectionSeeker): void {
+    const index = this.#waiting.indexOf(seeker);
+    if (index !== -1) this.#waiting.splice(index, 1);
+  }
+
+  /** Closes what has been unused for too long and gives up connecting to silent addresses. */
+  expire(now: number): void {
+    while ((this.#idle[0]?.expiresAt ?? now) < now) this.#idle.shift()?.destroy();
+    for (const attempt of this.#attempts) {
+      if (attempt.deadline >= now) continue;
+      attempt.lastFailure = { kind: 'connection_timeout', detail: 'no connection in time' };
+      if (attempt.connection === undefined) this.#abandon(attempt, 'dns_timeout');
+      else attempt.connection.destroy();
+    }
+  }
+
+  /** Closes every unused connection and makes the rest close after use. */
+  close(): void {
+    for (const connection of this.#idle.splice(0)) connection.destroy();
+  }
+
+  connected(connection: UpstreamConnection): void {
+    for (const attempt of this.#attempts) {
+      if (attempt.connection === connection) this.#attempts.delete(attempt);
+    }
+    this.#options.addresses.succeeded(connection.address);
+    const seeker = this.#waiting.shift();
+    if (seeker === undefined) this.#keep(connection);
+    else seeker.connected(connection, false);
+  }
+
+  released(connection: UpstreamConnection): void {
+    const seeker = this.#waiting.shift();
+    if (seeker === undefined) this.#keep(connection);
+    else seeker.connected(connection, true);
+  }
+
+  closed(connection: UpstreamConnection, failure: ConnectionFailure | undefined): void {
+    this.#connections--;
+    const index = this.#idle.indexOf(connection);
+    if (index !== -1) this.#idle.splice(index, 1);
+    for (const attempt of this.#attempts) {
+      if (attempt.connection !== connection) continue;
+      attempt.connection = undefined;
+      attempt.lastFailure = failure ?? attempt.lastFailure;
+      this.#options.addresses.failed(connection.address);
+      this.#tryNext(attempt);
+    }
+    this.#connectIfNeeded();
+  }
+
+  #keep(connection: UpstreamConnection): void {
+    const { limits, now } = this.#options;
+    if (this.#idle.length >= limits.maxIdlePerUpstream) {
+      connection.destroy();
+      return;
+    }
+    // The upstream's own clock starts earlier than ours: a second less than it says.
+    const hint = connection.keepAliveMs === undefined ? undefined : connection.keepAliveMs - 1000;
+    const keepMs = Math.min(limits.upstreamKeepAliveMs, hint ?? Number.POSITIVE_INFINITY);
+    if (keepMs <= 0) {
+      connection.destroy();
+      return;
+    }
+    connection.expiresAt = now() + keepMs;
+    this.#idle.push(connection);
+  }
+
+  /** One attempt per waiting request, within the bound. */
+  #connectIfNeeded(): void {
+    const { limits } = this.#options;
+    while (
+      this.#attempts.size < this.#waiting.length &&
+      this.#connections + this.#resolving() < limits.maxConnectionsPerUpstream
+    ) {
+      this.#connect();
+    }
+  }
+
+  #resolving(): number {
+    let resolving = 0;
+    for (const attempt of this.#attempts) if (attempt.connection === undefined) resolving++;
+    return resolving;
+  }
+
+  #connect(): void {
+    const { target, addresses } = this.#options;
+    const known = addresses.known(target.hostname);
+    if (known !== undefined) {
+      this.#start(known);
+      return;
+    }
+    const attempt = this.#newAttempt([]);
+    addresses.resolve(target.hostname).then(
+      (resolved) => {
+        if (!this.#attempts.delete(attempt)) return;
+        this.#start(resolved);
+      },
+      (error: NodeJS.ErrnoException) => {
+        attempt.lastFailure = {
+          kind: kindOfSocketError(error.code ?? 'ENOTFOUND', true),
+          detail: error.code ?? 'resolution failed',
+        };
+        this.#abandon(attempt, 'dns_error');
+      },
+    );
+  }
+
+  #start(addresses: readonly string[]): void {
+    this.#tryNext(this.#newAttempt(addresses));
+  }
+
+  #newAttempt(addresses: readonly string[]): Attempt {
+    const deadline = this.#options.now() + this.#options.limits.connectTimeoutMs;
+    const attempt = { addresses, next: 0, connection: undefined, deadline, lastFailure: undefined };
+    this.#attempts.add(attempt);
+    return attempt;
+  }
+
+  #tryNext(attempt: Attempt): void {
+    const { target, secureContext, verifyCertificate, limits, now } = this.#options;
+    const address = attempt.addresses[attempt.next++];
+    if (address === undefined || this.#waiting.length === 0) {
+      this.#abandon(attempt, 'destination_unavailable');
+      return;
+    }
+    attempt.deadline = now() + limits.connectTimeoutMs;
+    this.#connections++;
+    attempt.connection = new UpstreamConnection({
+      target,
+      address,
+      secureContext,
+      verifyCertificate,
+      maxResponseHeadBytes: limits.maxResponseHeadBytes,
+      owner: this,
+    });
+  }
+
+  /** No address answered: the request that has waited longest is told. */
+  #abandon(attempt: Attempt, kind: ProxyErrorKind): void {
+    if (!this.#attempts.delete(attempt)) return;
+    const failure = attempt.lastFailure ?? { kind, detail: 'no address left to try' };
+    this.#waiting.shift()?.unconnected(failure);
+  }
+}

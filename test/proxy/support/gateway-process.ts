@@ -1,0 +1,96 @@
+import uws from 'uWebSockets.js';
+import { Gateway } from '../../../data-plane/proxy/gateway.js';
+import type { ProxyLimits } from '../../../data-plane/proxy/proxy-limits.js';
+import { trustOnly } from '../../../data-plane/proxy/trusted-proxies.js';
+import { RouteTable } from '../../../data-plane/routing/route-table.js';
+import type { Logger } from '../../../shared/logger.js';
+import { type ApiSpec, MemoryStore } from './memory-store.js';
+
+/** What a test tells the process that runs its gateway, as JSON in the first argument. */
+export interface GatewayProcessOptions {
+  readonly apis: readonly ApiSpec[];
+  readonly limits?: Partial<ProxyLimits>;
+  readonly trustedIps?: readonly string[];
+  readonly refuseMisdirected?: boolean;
+  readonly upstreamTls?: { readonly verify: boolean; readonly ca?: string };
+  readonly tls?: { readonly certFile: string; readonly keyFile: string };
+}
+
+const options: GatewayProcessOptions = JSON.parse(process.argv[2] ?? '{"apis":[]}');
+const report = (message: object) => {
+  process.send?.(message);
+};
+
+function forwardingLogger(bound: Record<string, unknown>): Logger {
+  const log = (level: string) => (fields: object, message: string) =>
+    report({ type: 'log', level, message, fields: { ...bound, ...fields } });
+  return {
+    debug: log('debug'),
+    info: log('info'),
+    warn: log('warn'),
+    error: log('error'),
+    child: (fields) => forwardingLogger({ ...bound, ...fields }),
+  };
+}
+
+const counters = { requestsTotal: 0, requestsActive: 0, upstreamFailures: 0, clientAborts: 0 };
+let draining = false;
+const gateway = new Gateway({
+  routes: new RouteTable(new MemoryStore(options.apis)),
+  logger: forwardingLogger({}),
+  product: 'signet/0.0.0',
+  counters,
+  isDraining: () => draining,
+  ...(options.limits === undefined ? {} : { limits: options.limits }),
+  ...(options.trustedIps === undefined ? {} : { trustedProxies: trustOnly(options.trustedIps) }),
+  ...(options.refuseMisdirected === undefined
+    ? {}
+    : { refuseMisdirected: options.refuseMisdirected }),
+  ...(options.upstreamTls === undefined ? {} : { upstreamTls: options.upstreamTls }),
+});
+
+function listen(app: uws.TemplatedApp, scheme: 'http' | 'https'): number {
+  let port = 0;
+  const downstream = { scheme, port: scheme === 'http' ? 8000 : 8443, serverName: undefined };
+  app.any('/*', (res, req) => gateway.handle(res, req, downstream));
+  app.listen('127.0.0.1', 0, (socket) => {
+    if (socket === false) throw new Error('the gateway could not listen');
+    port = uws.us_socket_local_port(socket);
+  });
+  return port;
+}
+
+const plain = uws.App();
+const apps = [plain];
+const httpPort = listen(plain, 'http');
+let httpsPort = 0;
+if (options.tls !== undefined) {
+  const secure = uws.SSLApp({
+    cert_file_name: options.tls.certFile,
+    key_file_name: options.tls.keyFile,
+  });
+  apps.push(secure);
+  httpsPort = listen(secure, 'https');
+}
+report({ type: 'listening', httpPort, httpsPort });
+
+process.on('message', (message: { readonly type: string }) => {
+  switch (message.type) {
+    case 'drain':
+      draining = true;
+      report({ type: 'draining' });
+      break;
+    case 'counters':
+      report({ type: 'counters', counters, rss: process.memoryUsage().rss });
+      break;
+  }
+});
+process.on('uncaughtException', (error) => {
+  report({ type: 'crash', error: String(error.stack) });
+  process.exitCode = 70;
+  process.disconnect();
+});
+process.on('disconnect', () => {
+  for (const app of apps) app.close();
+  gateway.close();
+});
