@@ -36,6 +36,11 @@ export class LogUnavailableError extends GatewayError {
   readonly code = 'SIGNET_LOG_UNAVAILABLE';
 }
 
+/** The store refuses for good: credentials, access rights, or a deleted stream. An operator must act. */
+export class LogRefusedError extends GatewayError {
+  readonly code = 'SIGNET_LOG_REFUSED';
+}
+
 /** The store gave no answer in time: the append stands or not. Retry it with the same ids. */
 export class AppendOutcomeUnknownError extends GatewayError {
   readonly code = 'SIGNET_APPEND_OUTCOME_UNKNOWN';

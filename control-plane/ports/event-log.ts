@@ -50,6 +50,7 @@ export interface EventLog {
    * @throws EventIdReusedError if an id already stands at another place in the log.
    * @throws EventTooLargeError if a limit of this module is passed.
    * @throws LogUnavailableError if nothing was written and a retry is safe.
+   * @throws LogRefusedError if the store will not take it, now or later; nothing was written.
    * @throws AppendOutcomeUnknownError if the store gave no answer before the deadline: retry with the
    *   same events and the same expected revision.
    */
@@ -75,9 +76,15 @@ export interface EventLog {
    */
   subscribe(after: ExpectedRevision, consumer: EventConsumer, signal: AbortSignal): Promise<void>;
 
-  /** Drops events before `before`. The head stays. */
+  /**
+   * Drops events before `before`; an adapter may keep the last event of all. The head stays, and
+   * revisions go on from it.
+   */
   trim(before: Revision): Promise<void>;
 
-  /** Settles everything under way; any later call throws LogClosedError. */
+  /**
+   * Settles everything under way; any later call throws LogClosedError, and so do reads and
+   * subscriptions under way. An append under way that throws it may have been written.
+   */
   close(): Promise<void>;
 }
