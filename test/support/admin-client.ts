@@ -25,7 +25,8 @@ export class AdminClient {
     return this.send('POST', '/apis', new URLSearchParams(fields));
   }
 
-  bind(api: string, upload: PluginUpload): Promise<AdminAnswer> {
+  /** @param wait `applied`: answered when every node proved that it serves the certificate. */
+  bind(api: string, upload: PluginUpload, wait?: 'applied'): Promise<AdminAnswer> {
     const form = new FormData();
     form.set('name', 'ssl');
     form.set('config.cert', upload.cert);
@@ -37,13 +38,19 @@ export class AdminClient {
         String(upload.acceptHttpIfAlreadyTerminated),
       );
     }
-    return this.send('POST', `/apis/${api}/plugins`, form);
+    return this.send('POST', `/apis/${api}/plugins${query(wait)}`, form);
   }
 
   /** Replaces the certificate of a plugin that is there. */
-  rebind(api: string, pluginId: string, { cert, key }: PluginUpload): Promise<AdminAnswer> {
+  rebind(
+    api: string,
+    pluginId: string,
+    { cert, key }: PluginUpload,
+    wait?: 'applied',
+  ): Promise<AdminAnswer> {
+    const path = `/apis/${api}/plugins/${pluginId}${query(wait)}`;
     const fields = { 'config.cert': cert, 'config.key': key };
-    return this.send('PATCH', `/apis/${api}/plugins/${pluginId}`, new URLSearchParams(fields));
+    return this.send('PATCH', path, new URLSearchParams(fields));
   }
 
   async send(
@@ -62,6 +69,10 @@ export class AdminClient {
       body: text === '' ? undefined : JSON.parse(text),
     };
   }
+}
+
+function query(wait: 'applied' | undefined): string {
+  return wait === undefined ? '' : `?wait=${wait}`;
 }
 
 /** The id in an answer's body. @throws Error if the answer is none of a created entity. */

@@ -1,0 +1,98 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, describe, expect, it } from 'vitest';
+import { AdminClient } from '../support/admin-client.js';
+import { GatewayProcess } from '../support/gateway-process.js';
+import { seededRandom } from '../support/random.js';
+import { fullRun, testSeed } from '../support/run-scope.js';
+import { ScratchDirectory } from '../support/scratch-directory.js';
+import { shownLeaf } from '../support/shown-leaf.js';
+import { type IssuedCertificate, TestCa } from '../support/test-ca.js';
+
+const uploads = 100;
+/** Every upload is cut once in the full run; in `npm test` the kills are spread over the uploads. */
+const kills = fullRun ? uploads : 6;
+/** Longer than an upload takes, so that a kill may also come after the answer. */
+const longestDelayMs = 40;
+
+interface Upload {
+  readonly name: string;
+  readonly host: string;
+  readonly certificate: IssuedCertificate;
+  acknowledged: boolean;
+}
+
+describe('kill -9 of the all-in-one', () => {
+  const directory = new ScratchDirectory();
+  const seed = testSeed();
+  const random = seededRandom(seed);
+  let gateway: GatewayProcess | undefined;
+
+  afterAll(async () => {
+    await gateway?.kill();
+    await directory.remove();
+  });
+
+  const startGateway = () =>
+    GatewayProcess.start({ dataDir: directory.path('data'), flags: ['--workers', '1'] });
+
+  it(`loses no acknowledged upload and leaves none half (seed ${seed})`, {
+    timeout: fullRun ? 900_000 : 120_000,
+  }, async () => {
+    const ca = await TestCa.create();
+    const done: Upload[] = [];
+    gateway = await startGateway();
+    for (let round = 0; round < kills; round++) {
+      const share = Math.ceil(uploads / kills);
+      const batch = await Promise.all(
+        Array.from({ length: share }, (_, index) => planUpload(ca, round * share + index)),
+      );
+      const cut = Math.floor(random() * share);
+      for (const upload of batch.slice(0, cut)) await perform(gateway, upload);
+      // This one is under way, or just answered, when the process dies.
+      const last = batch[cut];
+      const interrupted = last === undefined ? Promise.resolve() : perform(gateway, last);
+      await delay(random() * longestDelayMs);
+      await gateway.kill();
+      await interrupted.catch(() => 'the connection broke, as it should');
+
+      gateway = await startGateway();
+      for (const upload of batch.slice(cut + 1)) await perform(gateway, upload);
+      done.push(...batch);
+      for (const upload of batch) await expectWhole(gateway, upload);
+    }
+    for (const upload of done) await expectWhole(gateway, upload);
+    expect(done.filter((upload) => upload.acknowledged).length).toBeGreaterThan(uploads / 2);
+  });
+});
+
+async function planUpload(ca: TestCa, index: number): Promise<Upload> {
+  const host = `kill-${index}.test`;
+  return { name: `kill-${index}`, host, certificate: await ca.issue([host]), acknowledged: false };
+}
+
+async function perform(gateway: GatewayProcess, upload: Upload): Promise<void> {
+  const admin = new AdminClient(gateway.adminUrl);
+  await admin.addApi(upload.name, upload.host, 'http://127.0.0.1:9');
+  const { status } = await admin.bind(upload.name, upload.certificate, 'applied');
+  expect(status).toBe(201);
+  upload.acknowledged = true;
+}
+
+/** Acknowledged: it is there and served. Not acknowledged: it is whole, or it is not there at all. */
+async function expectWhole(gateway: GatewayProcess, upload: Upload): Promise<void> {
+  const admin = new AdminClient(gateway.adminUrl);
+  const { status, body } = await admin.send('GET', `/apis/${upload.name}/plugins`);
+  const isBound =
+    status === 200 &&
+    typeof body === 'object' &&
+    body !== null &&
+    'total' in body &&
+    body.total === 1;
+  const isServed =
+    (await shownLeaf(gateway.tlsPort, upload.host)) === upload.certificate.fingerprint256;
+  expect({ host: upload.host, isBound, isServed }).toEqual({
+    host: upload.host,
+    isBound: upload.acknowledged || isBound,
+    isServed: upload.acknowledged || isBound,
+  });
+}
