@@ -1,20 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { KeyId } from '../../shared/gateway-model.js';
+import type { MasterKey, MasterKeyring } from '../ports/key-vault.js';
 import { KeyUnreadableError } from '../ports/key-vault-errors.js';
 import { seal, unseal } from './sealing.js';
-
-/** 256 random bits that wrap every data key of a vault. Kept outside the vault. */
-export interface MasterKey {
-  /** Tells master keys from each other; derived from the key, says nothing about it. */
-  readonly id: string;
-  readonly bytes: Uint8Array;
-}
-
-/** The master keys a vault may use: new data keys are wrapped by `current`, older ones still open. */
-export interface MasterKeyring {
-  readonly current: MasterKey;
-  readonly previous: readonly MasterKey[];
-}
 
 /** A private key as a vault stores it. */
 export interface SealedKey {

@@ -3,8 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { type FileHandle, link, open, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
+import type { MasterKey, MasterKeyring } from '../ports/key-vault.js';
 import { MasterKeyError } from '../ports/key-vault-errors.js';
-import { type MasterKey, type MasterKeyring, masterKey } from './key-sealer.js';
+import { masterKey } from './key-sealer.js';
 
 /**
  * Where the master key comes from. `value` and the command's output hold one key or more, each 32

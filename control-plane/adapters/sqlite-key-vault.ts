@@ -1,13 +1,13 @@
 import type { KeyId } from '../../shared/gateway-model.js';
 import { isSqliteBusy, openSqlite, type SqliteDatabase } from '../../shared/sqlite.js';
-import type { KeyVault } from '../ports/key-vault.js';
+import type { MasterKeyring, RotatingKeyVault } from '../ports/key-vault.js';
 import {
   KeyErasedError,
   KeyExistsError,
   VaultClosedError,
   VaultUnavailableError,
 } from '../ports/key-vault-errors.js';
-import { type MasterKeyring, openKey, rewrapKey, type SealedKey, sealKey } from './key-sealer.js';
+import { openKey, rewrapKey, type SealedKey, sealKey } from './key-sealer.js';
 
 export interface SqliteKeyVaultOptions {
   /** The database file; its directory must exist. */
@@ -19,7 +19,7 @@ export interface SqliteKeyVaultOptions {
  * The embedded vault: one SQLite file apart from the log, so that a copy of the log holds no key.
  * An erased key is overwritten in the file and gone from the write-ahead log when `erase` resolves.
  */
-export class SqliteKeyVault implements KeyVault {
+export class SqliteKeyVault implements RotatingKeyVault {
   readonly #database: SqliteDatabase;
   readonly #statements: Statements;
   #masterKeys: MasterKeyring;
@@ -72,11 +72,7 @@ export class SqliteKeyVault implements KeyVault {
     }
   }
 
-  /**
-   * Wraps every data key with `masterKeys.current`, page by page, while the vault goes on serving.
-   * Each page is one transaction, so a crash leaves every key readable under the old or the new master
-   * key; run it again to finish. Once it resolves, no data key is wrapped by another master key.
-   */
+  /** Page by page, each in one transaction. */
   async rewrap(masterKeys: MasterKeyring): Promise<void> {
     this.#checkOpen();
     this.#masterKeys = masterKeys;
