@@ -1,0 +1,44 @@
+import { AdminClient } from '../test/support/admin-client.js';
+import { GatewayProcess } from '../test/support/gateway-process.js';
+import { ScratchDirectory } from '../test/support/scratch-directory.js';
+
+/** The built gateway as processes on loopback: an all-in-one, and more nodes where asked for. */
+export class LoopbackFleet {
+  readonly #directory = new ScratchDirectory();
+  readonly #nodes: GatewayProcess[] = [];
+  #gateway: GatewayProcess | undefined;
+
+  /** @param nodes how many data-plane nodes in all, the all-in-one's own included. */
+  async start(nodes: number, flags: readonly string[]): Promise<void> {
+    this.#gateway = await GatewayProcess.start({ dataDir: this.#directory.path('data'), flags });
+    for (let index = 1; index < nodes; index++) {
+      const answer = await this.admin.send('POST', '/nodes/join-tokens', new URLSearchParams());
+      const { token } = answer.body as { readonly token: string };
+      const node = await GatewayProcess.start({
+        command: 'data-plane',
+        dataDir: this.#directory.path(`node-${index}`),
+        flags: ['--control-planes', `127.0.0.1:${this.gateway.nodePort}`, ...flags],
+        env: { SIGNET_JOIN_TOKEN: token },
+      });
+      this.#nodes.push(node);
+    }
+  }
+
+  get gateway(): GatewayProcess {
+    if (this.#gateway === undefined) throw new Error('the fleet was not started');
+    return this.#gateway;
+  }
+  get admin(): AdminClient {
+    return new AdminClient(this.gateway.adminUrl);
+  }
+  /** TLS ports of all nodes, the all-in-one's first. */
+  get tlsPorts(): readonly number[] {
+    return [this.gateway, ...this.#nodes].map((node) => node.tlsPort);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#nodes.map((node) => node.kill()));
+    await this.#gateway?.kill();
+    await this.#directory.remove();
+  }
+}
