@@ -59,6 +59,12 @@ const properties = {
     '127.0.0.1:8001',
     'Admin API. Off loopback it needs TLS and tokens.',
   ),
+  admin_ssl_cert_path: Type.Optional(
+    path('PEM chain of the admin API, which then speaks TLS; taken up anew when the file changes.'),
+  ),
+  admin_ssl_key_path: Type.Optional(
+    path('PEM key of `admin_ssl_cert_path`, unencrypted, mode 0600.'),
+  ),
   node_listen: listenAddress(
     '127.0.0.1:8002',
     'Stream from the control plane to its nodes, mutual TLS 1.3.',

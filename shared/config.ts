@@ -192,6 +192,9 @@ function findContradictions(values: Settings): string[] {
   if ((values.ssl_cert_path === undefined) !== (values.ssl_key_path === undefined)) {
     problems.push('ssl_cert_path and ssl_key_path: set both or neither');
   }
+  if ((values.admin_ssl_cert_path === undefined) !== (values.admin_ssl_key_path === undefined)) {
+    problems.push('admin_ssl_cert_path and admin_ssl_key_path: set both or neither');
+  }
   if (values.join_token !== undefined && values.join_token_path !== undefined) {
     problems.push('join_token and join_token_path: set one of them');
   }

@@ -1,0 +1,201 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Logger } from '../../shared/logger.js';
+import type { Clock } from '../ports/clock.js';
+import type { AccessStore } from './access-store.js';
+import type { AccessMode } from './bind-rule.js';
+import { clientCertificateFingerprint } from './client-certificate.js';
+import { type Credential, developmentActor } from './credential.js';
+import { GuessLimiter, type GuessLimits, toNetwork } from './guess-limiter.js';
+import { concernsCertificates, requirementOf } from './needed-scope.js';
+import { OpenRequests } from './open-requests.js';
+import { isFromTrustedPage, isLoopbackHost } from './origin.js';
+import { Refusal } from './refusal.js';
+import { RequestLimiter, type RequestLimits } from './request-limiter.js';
+import { coversHost, isGranted, type Scope } from './scope.js';
+import { parseToken } from './token.js';
+
+/** Who sends a request. */
+export interface Principal {
+  /** What events name as their actor. */
+  readonly actor: string;
+  readonly scopes: readonly Scope[];
+}
+
+export interface AccessOptions {
+  readonly store: AccessStore;
+  /** As `decideAccessMode` said at start. */
+  readonly mode: AccessMode;
+  /** `request_host` of the API with this name or id. */
+  readonly requestHostOf: (nameOrId: string) => string | undefined;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly guessLimits?: GuessLimits;
+  readonly requestLimits?: RequestLimits;
+}
+
+const nobody: Principal = { actor: 'nobody', scopes: [] };
+const developer: Principal = { actor: developmentActor, scopes: ['admin'] };
+const changing = ['POST', 'PUT', 'PATCH', 'DELETE'];
+
+const principals = new WeakMap<FastifyRequest, Principal>();
+
+/** Who sends a request that the guard has admitted; without scopes where none were needed. */
+export function principalOf(request: FastifyRequest): Principal {
+  return principals.get(request) ?? nobody;
+}
+
+/**
+ * Puts a guard before every route of the admin API, those registered later included. It judges a
+ * request by its head alone: nobody without a right to it has a body read.
+ */
+export function guardAdminApi(app: FastifyInstance, options: AccessOptions): void {
+  const guard = new Guard(options);
+  app.addHook('onRequest', async (request, reply) => {
+    try {
+      guard.admit(request, reply);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      return refuse(request, reply, error);
+    }
+    return undefined;
+  });
+  app.addHook('onClose', () => guard.close());
+}
+
+function refuse(request: FastifyRequest, reply: FastifyReply, refusal: Refusal): FastifyReply {
+  // The rest of a body that nobody reads would otherwise keep the connection busy.
+  if (changing.includes(request.method)) reply.header('connection', 'close');
+  return reply.code(refusal.status).headers(refusal.headers).send({ message: refusal.message });
+}
+
+class Guard {
+  readonly #options: AccessOptions;
+  readonly #guesses: GuessLimiter;
+  readonly #requests: RequestLimiter;
+  readonly #open: OpenRequests;
+  readonly #stopListening: () => void;
+  #mode: AccessMode;
+
+  constructor(options: AccessOptions) {
+    this.#options = options;
+    this.#mode = options.mode;
+    this.#guesses = new GuessLimiter(options.clock, options.guessLimits);
+    this.#requests = new RequestLimiter(options.clock, options.requestLimits);
+    this.#open = new OpenRequests(options.clock);
+    this.#stopListening = options.store.onRevoked((id) => this.#open.cut(id));
+  }
+
+  close(): void {
+    this.#stopListening();
+  }
+
+  /** @throws Refusal */
+  admit(request: FastifyRequest, reply: FastifyReply): void {
+    if (this.#isDevelopment()) {
+      this.#checkDeveloper(request);
+      this.#limit(developmentActor, request, reply);
+      principals.set(request, developer);
+      return;
+    }
+    const requirement = requirementOf(request.method, request.routeOptions.url);
+    if (requirement === 'nothing') {
+      this.#limit(toNetwork(request.ip), request, reply);
+      return;
+    }
+    const credential = this.#authenticate(request);
+    this.#limit(credential.id, request, reply);
+    if (!isGranted(credential.scopes, requirement) && !this.#coversApi(credential, request)) {
+      throw Refusal.forbidden(`'${credential.name}' lacks the scope ${requirement.join(' or ')}`);
+    }
+    this.#open.add(credential, reply.raw);
+    principals.set(request, { actor: credential.name, scopes: credential.scopes });
+  }
+
+  /** The first credential, made by whatever process, ends development mode for good. */
+  #isDevelopment(): boolean {
+    if (this.#mode === 'development' && this.#options.store.hasCredentials()) {
+      this.#mode = 'guarded';
+      this.#options.logger.info({}, 'a credential exists: the admin API now asks for one');
+    }
+    return this.#mode === 'development';
+  }
+
+  #checkDeveloper(request: FastifyRequest): void {
+    if (!isLoopbackHost(request.headers.host)) {
+      throw Refusal.forbidden(
+        'Without tokens the admin API serves only this machine, by the name localhost or its address',
+      );
+    }
+    checkPage(request);
+  }
+
+  #authenticate(request: FastifyRequest): Credential {
+    const { store, logger } = this.#options;
+    const header = request.headers.authorization;
+    const lockedMs = header === undefined ? 0 : this.#guesses.lockedForMs(request.ip);
+    if (lockedMs > 0) throw Refusal.tooMany('Too many wrong tokens from this address', lockedMs);
+
+    const fingerprint =
+      header === undefined
+        ? clientCertificateFingerprint(request.raw.socket, this.#options.clock())
+        : undefined;
+    if (header === undefined && fingerprint === undefined) {
+      throw Refusal.unauthorized('A token is needed: Authorization: Bearer TOKEN');
+    }
+    const presented = header === undefined ? undefined : parseBearer(header);
+    const verdict =
+      fingerprint !== undefined
+        ? store.verifyCertificate(fingerprint)
+        : presented !== undefined
+          ? store.verifyToken(presented)
+          : ({ status: 'unknown' } as const);
+    if (verdict.status === 'valid') {
+      if (fingerprint !== undefined) checkPage(request);
+      return verdict.credential;
+    }
+    if (verdict.status === 'unknown') {
+      if (fingerprint === undefined) this.#guesses.wrong(request.ip);
+      logger.warn({ address: request.ip }, 'admin API: unknown credential refused');
+      throw Refusal.unauthorized('Unknown credential');
+    }
+    const { name } = verdict.credential;
+    logger.warn(
+      { address: request.ip, credential: name },
+      `admin API: ${verdict.status} credential`,
+    );
+    throw Refusal.unauthorized(`The credential '${name}' is ${verdict.status}`);
+  }
+
+  #limit(caller: string, request: FastifyRequest, reply: FastifyReply): void {
+    const admission = this.#requests.admit(caller, bodyBytes(request));
+    if (!admission.admitted) {
+      throw Refusal.tooMany(`At most ${admission.limit}`, admission.retryAfterMs);
+    }
+    reply.raw.once('close', admission.release);
+  }
+
+  #coversApi({ scopes }: Credential, request: FastifyRequest): boolean {
+    if (!concernsCertificates(request.method, request.routeOptions.url)) return false;
+    const [nameOrId] = Object.values(request.params as Readonly<Record<string, string>>);
+    return nameOrId !== undefined && coversHost(scopes, this.#options.requestHostOf(nameOrId));
+  }
+}
+
+function checkPage({ method, headers }: FastifyRequest): void {
+  const { host, origin, 'sec-fetch-site': fetchSite } = headers;
+  if (!changing.includes(method)) return;
+  if (!isFromTrustedPage({ host, origin, fetchSite: fetchSite?.toString() })) {
+    throw Refusal.forbidden('Changes from a web page of another site need a token');
+  }
+}
+
+function parseBearer(header: string) {
+  const [, token] = /^Bearer +([^ ]+)$/i.exec(header) ?? [];
+  return token === undefined ? undefined : parseToken(token);
+}
+
+/** What the body may take up in memory; `undefined` if the request does not say. */
+function bodyBytes({ headers }: FastifyRequest): number | undefined {
+  if (headers['transfer-encoding'] !== undefined) return undefined;
+  return Number(headers['content-length'] ?? 0);
+}

@@ -1,0 +1,30 @@
+/** Why a request is turned away at the door. */
+export class Refusal extends Error {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+
+  private constructor(
+    status: number,
+    message: string,
+    headers: Readonly<Record<string, string>> = {},
+  ) {
+    super(message);
+    this.status = status;
+    this.headers = headers;
+  }
+
+  static unauthorized(message: string): Refusal {
+    return new Refusal(401, message, { 'www-authenticate': 'Bearer realm="signet"' });
+  }
+
+  static forbidden(message: string): Refusal {
+    return new Refusal(403, message);
+  }
+
+  static tooMany(message: string, retryAfterMs: number): Refusal {
+    const retryAfter = String(Math.max(1, Math.ceil(retryAfterMs / 1_000)));
+    return new Refusal(429, `${message}: try again in ${retryAfter} s`, {
+      'retry-after': retryAfter,
+    });
+  }
+}

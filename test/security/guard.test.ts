@@ -1,0 +1,212 @@
+import { join } from 'node:path';
+import Fastify, { type FastifyRequest } from 'fastify';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { AccessStore } from '../../control-plane/access/access-store.js';
+import type { AccessMode } from '../../control-plane/access/bind-rule.js';
+import type { CredentialRequest } from '../../control-plane/access/credential.js';
+import {
+  type AccessOptions,
+  guardAdminApi,
+  principalOf,
+} from '../../control-plane/access/guard.js';
+import type { Logger } from '../../shared/logger.js';
+import { temporaryDirectory } from '../support/temporary-directory.js';
+
+const silent: Logger = {
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: () => {},
+  child: () => silent,
+};
+
+async function guarded(mode: AccessMode, more: Partial<AccessOptions> = {}) {
+  const time = { now: Date.parse('2026-06-01') };
+  const clock = () => time.now;
+  const store = new AccessStore({ path: join(await temporaryDirectory(), 'access.sqlite'), clock });
+  const app = Fastify();
+  guardAdminApi(app, {
+    store,
+    mode,
+    clock,
+    logger: silent,
+    requestHostOf: (api) => (api === 'shop' ? 'shop.test' : undefined),
+    ...more,
+  });
+  const answerActor = async (request: FastifyRequest) => principalOf(request).actor;
+  for (const url of ['/', '/apis', '/apis/:api', '/apis/:api/plugins', '/events', '/nodes']) {
+    app.route({ method: ['GET', 'POST', 'PATCH', 'DELETE'], url, handler: answerActor });
+  }
+  app.get('/ready', answerActor);
+  app.get('/tokens', answerActor);
+  onTestFinished(async () => {
+    await app.close();
+    store.close();
+  });
+  const issue = (name: string, ...scopes: CredentialRequest['scopes']) =>
+    store.issue({ name, scopes }, 'test');
+  const ask = (
+    method: 'GET' | 'POST' | 'PATCH' | 'DELETE' | 'OPTIONS',
+    url: string,
+    headers: Record<string, string> = {},
+    remoteAddress = '192.0.2.1',
+  ) => app.inject({ method, url, headers: { host: 'localhost:8001', ...headers }, remoteAddress });
+  const as = (token: string | undefined) => ({ authorization: `Bearer ${token}` });
+  return { app, store, time, issue, ask, as };
+}
+
+const wrongToken = `sgt_${'0'.repeat(16)}_${'A'.repeat(43)}`;
+
+describe('a guarded admin API', () => {
+  it('lets nobody in without a credential, and says what is needed', async () => {
+    const { ask } = await guarded('guarded');
+    for (const url of ['/', '/apis', '/events', '/nodes', '/tokens', '/nowhere']) {
+      const answer = await ask('GET', url);
+      expect([url, answer.statusCode]).toEqual([url, 401]);
+      expect(answer.headers['www-authenticate']).toContain('Bearer');
+    }
+    expect((await ask('GET', '/ready')).statusCode).toBe(200);
+  });
+
+  it('names the credential as the actor', async () => {
+    const { issue, ask, as } = await guarded('guarded');
+    const { token } = issue('ci', 'write');
+    expect((await ask('POST', '/apis', as(token))).body).toBe('ci');
+  });
+
+  it.each([
+    ['read', 'GET', '/apis', 200],
+    ['read', 'POST', '/apis', 403],
+    ['read', 'GET', '/events', 403],
+    ['read', 'GET', '/nodes', 200],
+    ['read', 'DELETE', '/nodes', 403],
+    ['write', 'PATCH', '/apis/x', 200],
+    ['write', 'GET', '/apis', 200],
+    ['write', 'DELETE', '/nodes', 403],
+    ['write', 'GET', '/tokens', 403],
+    ['events', 'GET', '/events', 200],
+    ['events', 'GET', '/apis', 403],
+    ['nodes', 'DELETE', '/nodes', 200],
+    ['nodes', 'POST', '/apis', 403],
+    ['admin', 'GET', '/tokens', 200],
+    ['certificates:shop.test', 'POST', '/apis/shop/plugins', 200],
+    ['certificates:shop.test', 'GET', '/apis/shop', 200],
+    ['certificates:shop.test', 'PATCH', '/apis/shop', 403],
+    ['certificates:shop.test', 'POST', '/apis/other/plugins', 403],
+    ['certificates:shop.test', 'GET', '/apis', 403],
+    ['certificates:other.test', 'POST', '/apis/shop/plugins', 403],
+  ] as const)('with the scope %s: %s %s is answered %i', async (scope, method, url, status) => {
+    const { issue, ask, as } = await guarded('guarded');
+    const { token } = issue('it', scope);
+    expect((await ask(method, url, as(token))).statusCode).toBe(status);
+  });
+
+  it('refuses a token from the moment it is revoked', async () => {
+    const { issue, ask, as, store } = await guarded('guarded');
+    const { token, credential } = issue('ci', 'admin');
+    expect((await ask('GET', '/', as(token))).statusCode).toBe(200);
+    store.revoke(credential.id, 'test');
+    const answer = await ask('GET', '/', as(token));
+    expect([answer.statusCode, answer.json()]).toEqual([
+      401,
+      { message: "The credential 'ci' is revoked" },
+    ]);
+  });
+
+  it('locks a guessing address out, longer each time, and nobody else', async () => {
+    const { issue, ask, as, time } = await guarded('guarded');
+    const { token } = issue('ci', 'read');
+    for (let i = 0; i < 5; i++) {
+      expect((await ask('GET', '/', as(wrongToken))).statusCode).toBe(401);
+    }
+    const waits: number[] = [];
+    for (let i = 0; i < 4; i++) {
+      await ask('GET', '/', as(wrongToken));
+      const answer = await ask('GET', '/', as(token));
+      expect(answer.statusCode).toBe(429);
+      waits.push(Number(answer.headers['retry-after']));
+      time.now += Number(answer.headers['retry-after']) * 1000;
+    }
+    expect(waits).toEqual([1, 2, 4, 8]);
+    await ask('GET', '/', as(wrongToken));
+    expect((await ask('GET', '/', as(token), '192.0.2.2')).statusCode).toBe(200);
+    time.now += 16_000;
+    expect((await ask('GET', '/', as(token))).statusCode).toBe(200);
+  });
+
+  it('counts a whole IPv6 network as one guesser', async () => {
+    const { ask, as } = await guarded('guarded');
+    for (let i = 1; i <= 6; i++) await ask('GET', '/', as(wrongToken), `2001:db8:0:7::${i}`);
+    expect((await ask('GET', '/', as(wrongToken), '2001:db8:0:7:ffff::1')).statusCode).toBe(429);
+    expect((await ask('GET', '/', as(wrongToken), '2001:db8:0:8::1')).statusCode).toBe(401);
+  });
+
+  it('does not lock out an address that shows an old token', async () => {
+    const { issue, ask, as, store } = await guarded('guarded');
+    const { token, credential } = issue('old', 'read');
+    store.revoke(credential.id, 'test');
+    for (let i = 0; i < 20; i++) {
+      expect((await ask('GET', '/', as(token))).statusCode).toBe(401);
+    }
+  });
+
+  it('answers 429 beyond the rate, to the caller that exceeds it alone', async () => {
+    const { issue, ask, as, time } = await guarded('guarded', {
+      requestLimits: { perSecond: 10, burst: 3 },
+    });
+    const [one, other] = [issue('one', 'read').token, issue('other', 'read').token];
+    const statuses: number[] = [];
+    for (let i = 0; i < 4; i++) statuses.push((await ask('GET', '/', as(one))).statusCode);
+    expect(statuses).toEqual([200, 200, 200, 429]);
+    expect((await ask('GET', '/', as(other))).statusCode).toBe(200);
+    time.now += 100;
+    expect((await ask('GET', '/', as(one))).statusCode).toBe(200);
+  });
+});
+
+describe('development mode', () => {
+  it('lets this machine do everything, as the actor development', async () => {
+    const { ask } = await guarded('development');
+    expect((await ask('POST', '/apis')).body).toBe('development');
+    for (const host of ['127.0.0.1:8001', '[::1]:8001', 'LOCALHOST', '127.0.0.1']) {
+      expect((await ask('GET', '/', { host })).statusCode).toBe(200);
+    }
+  });
+
+  it('ends for good with the first credential', async () => {
+    const { ask, as, issue, store } = await guarded('development');
+    const { token, credential } = issue('first', 'admin');
+    expect((await ask('GET', '/')).statusCode).toBe(401);
+    expect((await ask('GET', '/', as(token))).statusCode).toBe(200);
+    store.revoke(credential.id, 'first');
+    expect((await ask('GET', '/')).statusCode).toBe(401);
+  });
+
+  it.each(['evil.test:8001', '127.0.0.1.evil.test', 'evil.test@127.0.0.1', '127.0.0.1/x'])(
+    'refuses the Host %o, to which a page may have rebound its name',
+    async (host) => {
+      const { ask } = await guarded('development');
+      expect((await ask('GET', '/', { host })).statusCode).toBe(403);
+    },
+  );
+
+  it.each([
+    [{ origin: 'https://evil.test' }],
+    [{ origin: 'null' }],
+    [{ origin: 'http://localhost.evil.test' }],
+    [{ 'sec-fetch-site': 'cross-site' }],
+  ])('refuses changes that a page of another site sends: %o', async (headers) => {
+    const { ask } = await guarded('development');
+    expect((await ask('POST', '/apis', headers)).statusCode).toBe(403);
+    expect((await ask('GET', '/apis', headers)).statusCode).toBe(200);
+  });
+
+  it.each([
+    [{ origin: 'http://localhost:3000' }],
+    [{ origin: 'http://127.0.0.1:8001', 'sec-fetch-site': 'same-origin' }],
+    [{ 'sec-fetch-site': 'none' }],
+  ])('takes changes from pages of this machine: %o', async (headers) => {
+    const { ask } = await guarded('development');
+    expect((await ask('POST', '/apis', headers)).statusCode).toBe(200);
+  });
+});
