@@ -1,0 +1,190 @@
+import { readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { is } from 'immutable';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { FileStateSnapshotStore } from '../../control-plane/adapters/file-state-snapshot.js';
+import { SqliteEventLog } from '../../control-plane/adapters/sqlite-event-log.js';
+import { FoldedLog } from '../../control-plane/application/folded-log.js';
+import { stateFromParts, stateToParts } from '../../control-plane/application/state-form.js';
+import {
+  loadFoldedState,
+  SnapshotKeeper,
+} from '../../control-plane/application/state-snapshots.js';
+import { fold } from '../../control-plane/domain/evolve.js';
+import { type GatewayState, initialState } from '../../control-plane/domain/state.js';
+import type { GatewayEvent } from '../../shared/events.js';
+import type { Logger } from '../../shared/logger.js';
+import { revision } from '../../shared/revision.js';
+import {
+  api,
+  apiAdded,
+  apiUpdated,
+  certificate,
+  certUploaded,
+  plugin,
+  pluginAdded,
+} from '../support/gateway-fixtures.js';
+import { appendAll, arbitraryHistory, encodeHistory } from '../support/histories.js';
+import { temporaryDirectory } from '../support/temporary-directory.js';
+
+const silent: Logger = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  child: () => silent,
+};
+
+describe('state form', () => {
+  it('brings back any state, whatever the history', () => {
+    fc.assert(
+      fc.property(arbitraryHistory, ({ recorded }) => {
+        const state = recorded.reduce(fold, initialState);
+        expectSameState(stateFromParts([...stateToParts(state)]), state);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('carries chains that are not Latin-1, and more rows than fit into a group', () => {
+    const events: GatewayEvent[] = [];
+    for (let n = 1; n <= 2100; n++) {
+      const chainPem = n % 700 === 0 ? `Снова ${n}` : `chain ${n} é`;
+      events.push(apiAdded(api(n)), certUploaded({ ...certificate(n), chainPem }));
+      events.push(pluginAdded(plugin(n, n)));
+    }
+    const { recorded } = encodeHistory(events.map((event) => ({ event })));
+    const state = recorded.reduce(fold, initialState);
+    expectSameState(stateFromParts([...stateToParts(state)]), state);
+  });
+
+  it('goes on from a restored state as from the one it was taken of', () => {
+    fc.assert(
+      fc.property(arbitraryHistory, arbitraryHistory, (first, second) => {
+        const state = first.recorded.reduce(fold, initialState);
+        const restored = stateFromParts([...stateToParts(state)]);
+        expectSameState(
+          second.recorded.reduce(fold, restored),
+          second.recorded.reduce(fold, state),
+        );
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
+
+describe('state snapshot', () => {
+  it('is where a start begins', async () => {
+    const { log, folded, snapshots } = await someLog(50);
+    await new SnapshotKeeper({ folded, snapshots, logger: silent }).save();
+    const loaded = await loadFoldedState(log, snapshots, silent);
+    expect(loaded?.chain).toEqual(folded.chain);
+    expectSameState(loaded?.state ?? initialState, folded.state);
+  });
+
+  it('is no longer than the log it stands for', async () => {
+    const { folded, snapshots, path } = await someLog(50);
+    await new SnapshotKeeper({ folded, snapshots, logger: silent }).save();
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    const { log: another } = await someLog(80);
+    expect(await loadFoldedState(another, snapshots, silent)).toBeUndefined();
+    const { log: shorter } = await someLog(10);
+    expect(await loadFoldedState(shorter, snapshots, silent)).toBeUndefined();
+  });
+
+  it('counts as missing when any byte of its file was changed or cut off', async () => {
+    const { log, folded, snapshots, path } = await someLog(20);
+    expect(await loadFoldedState(log, snapshots, silent)).toBeUndefined();
+    await new SnapshotKeeper({ folded, snapshots, logger: silent }).save();
+    const whole = await readFile(path);
+    for (let at = 0; at < whole.length; at += 7) {
+      const changed = Buffer.from(whole);
+      changed.writeUInt8(changed.readUInt8(at) ^ 0x10, at);
+      await writeFile(path, changed);
+      expect(await loadFoldedState(log, snapshots, silent)).toBeUndefined();
+    }
+    for (const length of [0, 5, 30, whole.length - 1]) {
+      await writeFile(path, whole);
+      await truncate(path, length);
+      expect(await loadFoldedState(log, snapshots, silent)).toBeUndefined();
+    }
+    await writeFile(path, whole);
+    expect(await loadFoldedState(log, snapshots, silent)).toBeDefined();
+  });
+
+  it('of a form that this version does not know is ignored', async () => {
+    const { log, folded, snapshots } = await someLog(5);
+    const place = { logId: folded.state.logId ?? '', head: folded.chain };
+    await snapshots.save(place, 'gateway-state-0', [Buffer.from('{}')]);
+    expect(await loadFoldedState(log, snapshots, silent)).toBeUndefined();
+  });
+
+  it('is ignored when its event was trimmed away', async () => {
+    const { log, folded, snapshots } = await someLog(20);
+    await new SnapshotKeeper({ folded, snapshots, logger: silent }).save();
+    await appendAll(log, encodeHistory(rename(5), folded.chain).toAppend);
+    await log.trim(revision(22));
+    expect(await loadFoldedState(log, snapshots, silent)).toBeUndefined();
+  });
+
+  it('is saved by itself once enough events have come in', async () => {
+    const { log, folded, snapshots } = await someLog(20);
+    const keeper = new SnapshotKeeper({ folded, snapshots, logger: silent, everyEvents: 10 });
+    onTestFinished(() => keeper.close());
+    const before = encodeHistory(rename(9), folded.chain);
+    await appendAll(log, before.toAppend);
+    folded.foldAppended(before.recorded, before.head);
+    await new Promise(setImmediate);
+    await keeper.close();
+    expect(await snapshots.load()).toBeUndefined();
+
+    const watching = new SnapshotKeeper({ folded, snapshots, logger: silent, everyEvents: 10 });
+    const after = encodeHistory(rename(10), folded.chain);
+    await appendAll(log, after.toAppend);
+    folded.foldAppended(after.recorded, after.head);
+    await new Promise(setImmediate);
+    await watching.close();
+    expect((await loadFoldedState(log, snapshots, silent))?.chain).toEqual(after.head);
+  });
+});
+
+/** A log of `LogCreated` and `count` more events, folded, and an empty snapshot store. */
+async function someLog(count: number) {
+  const directory = await temporaryDirectory();
+  const log = new SqliteEventLog({ path: join(directory, 'events.db') });
+  onTestFinished(() => log.close());
+  const logId = '00000000-0000-4000-8000-000000000001';
+  const history = encodeHistory([
+    { event: { type: 'LogCreated', data: { logId } } },
+    { event: apiAdded(api(1)) },
+    ...rename(count - 1),
+  ]);
+  await appendAll(log, history.toAppend);
+  const folded = new FoldedLog(log, silent);
+  await folded.catchUp();
+  const path = join(directory, 'state.snapshot');
+  return { log, folded, path, snapshots: new FileStateSnapshotStore({ path, logger: silent }) };
+}
+
+function rename(times: number) {
+  return Array.from({ length: times }, (_, n) => ({
+    event: apiUpdated(api(1, { name: `name-${n}` })),
+  }));
+}
+
+function expectSameState(got: GatewayState, expected: GatewayState): void {
+  const fields = new Set([...Object.keys(got), ...Object.keys(expected)]) as Set<
+    keyof GatewayState
+  >;
+  for (const field of fields) {
+    const [one, other] = [toPlain(got[field]), toPlain(expected[field])];
+    if (!is(got[field], expected[field])) expect(one, field).toEqual(other);
+  }
+  // Order decides which idempotent write is forgotten first.
+  expect([...got.idempotentWrites.keys()]).toEqual([...expected.idempotentWrites.keys()]);
+}
+
+function toPlain(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value ?? null));
+}
