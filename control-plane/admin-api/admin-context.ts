@@ -1,0 +1,34 @@
+import type { FastifyRequest } from 'fastify';
+import type { Logger } from '../../shared/logger.js';
+import type { CommandHandler } from '../application/command-handler.js';
+import type { FoldedLog } from '../application/folded-log.js';
+import type { Clock } from '../ports/clock.js';
+import type { EventLog } from '../ports/event-log.js';
+
+/** Connection counters for `GET /status`, by Kong's names; whoever knows the nodes provides them. */
+export interface ConnectionCounters {
+  readonly connections_active: number;
+  readonly connections_reading: number;
+  readonly connections_writing: number;
+  readonly connections_waiting: number;
+  readonly connections_accepted: number;
+  readonly connections_handled: number;
+  readonly total_requests: number;
+}
+
+/** What the routes of the admin API work with. */
+export interface AdminContext {
+  readonly folded: FoldedLog;
+  readonly handler: CommandHandler;
+  readonly log: EventLog;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** `signet/<version>`. */
+  readonly product: string;
+  /** Whether `ssl` exists. */
+  readonly pluginsAvailable: readonly string[];
+  readonly allowExpiredCertificates: boolean;
+  readonly connectionCounters: () => ConnectionCounters;
+  /** Who is calling, for the event's metadata. @throws Refusal if nobody who may. */
+  readonly identify: (request: FastifyRequest) => string | Promise<string>;
+}

@@ -1,0 +1,61 @@
+import type { GatewayEvent } from '../../shared/events.js';
+import type { Certificate, SslPlugin } from '../../shared/gateway-model.js';
+import { presentApi } from './schemas/api-schema.js';
+
+/** An event's content by the names of the admin API. Events hold no secret to begin with. */
+export interface EventDocument {
+  readonly type: GatewayEvent['type'];
+  readonly data: object;
+}
+
+export function presentEvent(event: GatewayEvent): EventDocument {
+  const { type } = event;
+  switch (event.type) {
+    case 'LogCreated':
+      return { type, data: { log_id: event.data.logId } };
+    case 'ApiAdded':
+    case 'ApiUpdated':
+      return { type, data: { api: presentApi(event.data.api) } };
+    case 'ApiDeleted':
+      return { type, data: { api_id: event.data.apiId } };
+    case 'PluginAdded':
+    case 'PluginUpdated':
+      return { type, data: { plugin: presentBinding(event.data.plugin) } };
+    case 'PluginDeleted':
+      return { type, data: { plugin_id: event.data.pluginId } };
+    case 'CertUploaded':
+      return { type, data: { certificate: presentCertificate(event.data.certificate) } };
+    case 'KeyErased':
+      return { type, data: { certificate_id: event.data.certificateId } };
+    default: {
+      const unknown: never = event;
+      return unknown;
+    }
+  }
+}
+
+/** A plugin with its certificate by reference. */
+export function presentBinding(plugin: SslPlugin) {
+  return {
+    id: plugin.id,
+    created_at: plugin.createdAt,
+    ...(plugin.apiId !== undefined && { api_id: plugin.apiId }),
+    name: plugin.name,
+    enabled: plugin.enabled,
+    certificate_id: plugin.config.certificateId,
+    only_https: plugin.config.onlyHttps,
+    accept_http_if_already_terminated: plugin.config.acceptHttpIfAlreadyTerminated,
+  };
+}
+
+export function presentCertificate(certificate: Certificate) {
+  return {
+    id: certificate.id,
+    fingerprint256: certificate.fingerprint256,
+    names: certificate.names,
+    not_before: new Date(certificate.notBefore).toISOString(),
+    not_after: new Date(certificate.notAfter).toISOString(),
+    key_algorithm: certificate.keyAlgorithm,
+    chain: certificate.chainPem,
+  };
+}

@@ -1,0 +1,56 @@
+import type {} from '@fastify/swagger';
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify';
+import type { RawObject } from './body/raw-value.js';
+import { readParameters } from './body/read-parameters.js';
+import { methodNotAllowed } from './refusal.js';
+
+const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+export type Method = (typeof methods)[number];
+
+export interface Call {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  /** Of POST, PUT and PATCH; empty for the others, whose bodies are ignored. */
+  readonly parameters: RawObject;
+}
+
+export interface Operation {
+  readonly handle: (call: Call) => Promise<void> | void;
+  /** Documents the operation and serialises its answers; validation is ours, in Kong's words. */
+  readonly schema: FastifySchema;
+}
+
+export interface Resource {
+  readonly path: string;
+  /**
+   * Says 404 if what the path names is not there; asked for methods that the path does not have. The
+   * operations look for themselves: a repeated deletion must find its answer, not the gap it left.
+   */
+  readonly lookup?: (request: FastifyRequest) => void;
+  readonly operations: { readonly [M in Method]?: Operation };
+}
+
+/**
+ * Registers a path with its operations, in Kong's order of refusals: no Content-Type (415), unreadable
+ * body (400), unknown entity (404), method (405), then the operation's own.
+ */
+export function addResource(server: FastifyInstance, { path, lookup, operations }: Resource): void {
+  for (const method of methods) {
+    const operation = operations[method];
+    server.route({
+      method,
+      url: path,
+      schema: operation?.schema ?? { hide: true },
+      handler: async (request, reply) => {
+        const hasBody = method === 'POST' || method === 'PUT' || method === 'PATCH';
+        const parameters: RawObject = hasBody ? await readParameters(request) : new Map();
+        if (operation === undefined) {
+          lookup?.(request);
+          throw methodNotAllowed();
+        }
+        await operation.handle({ request, reply, parameters });
+        return reply;
+      },
+    });
+  }
+}

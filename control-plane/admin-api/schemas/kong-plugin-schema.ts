@@ -1,0 +1,15 @@
+import type { FieldTable } from './fields.js';
+
+/** A plugin's settings in the form of Kong's own schemas, in which functions show as a word. */
+export function kongPluginSchema(config: FieldTable) {
+  const fields = Object.entries(config).map(([name, field]) => [
+    name,
+    {
+      required: field.required === true,
+      type: field.type,
+      ...('default' in field && { default: field.default }),
+      ...(field.type === 'string' && { func: 'function' }),
+    },
+  ]);
+  return { no_consumer: true, fields: Object.fromEntries(fields) };
+}

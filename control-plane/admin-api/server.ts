@@ -1,0 +1,141 @@
+import { randomUUID } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import multipart from '@fastify/multipart';
+import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } from 'fastify';
+import type { AdminContext } from './admin-context.js';
+import { bodyLimits } from './body/raw-value.js';
+import { notFound, Refusal } from './refusal.js';
+import { addApiPluginRoutes } from './routes/api-plugins.js';
+import { addApiRoutes } from './routes/apis.js';
+import { addNodeInformationRoutes } from './routes/node-information.js';
+import { addPluginRoutes } from './routes/plugins.js';
+
+export interface AdminServerOptions extends AdminContext {
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  /** More routes under the same listener, e.g. of nodes, metrics or the console. */
+  readonly extensions?: readonly ((server: FastifyInstance, admin: AdminContext) => void)[];
+}
+
+export interface AdminServer {
+  readonly fastify: FastifyInstance;
+  listen(): Promise<AddressInfo>;
+  /** Refuses new requests, lets those under way end, closes idle connections. */
+  close(): Promise<void>;
+}
+
+const corsMethods = 'GET,HEAD,PUT,PATCH,POST,DELETE';
+const corsHeaders = 'Content-Type,Authorization,If-Match,Idempotency-Key';
+const bodyMethods = new Set(['POST', 'PUT', 'PATCH']);
+
+/** The admin API: Kong's endpoints as Kong answered them, and Signet's own under the same listener. */
+export async function createAdminServer(options: AdminServerOptions): Promise<AdminServer> {
+  const server = fastify({
+    logger: false,
+    bodyLimit: bodyLimits.bytes,
+    genReqId: requestId,
+    // Names of 255 characters, percent-encoded.
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024 },
+    requestTimeout: 60_000,
+    frameworkErrors: (_error, _request, reply) => sendRefusal(reply, notFound()),
+  });
+  // Validation is the field tables' work, with Kong's words for each fault.
+  server.setValidatorCompiler(() => () => true);
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) =>
+    done(null, body),
+  );
+  await server.register(multipart);
+
+  server.addHook('onRequest', async (request, reply) => {
+    reply
+      .header('server', options.product)
+      .header('access-control-allow-origin', '*')
+      .header('x-request-id', request.id);
+    if (request.method === 'OPTIONS') {
+      return reply
+        .code(204)
+        .header('access-control-allow-methods', corsMethods)
+        .header('access-control-allow-headers', corsHeaders)
+        .send();
+    }
+    if (bodyMethods.has(request.method) && request.headers['content-type'] === undefined) {
+      throw new Refusal(415);
+    }
+    if (Number(request.headers['content-length']) > bodyLimits.bytes) throw new Refusal(413);
+    return undefined;
+  });
+  server.setNotFoundHandler(async () => {
+    throw notFound();
+  });
+  server.setErrorHandler<FastifyError | Error>((error, request, reply) =>
+    answerError(options, error, request.id, reply),
+  );
+
+  addNodeInformationRoutes(server, options);
+  addApiRoutes(server, options);
+  addApiPluginRoutes(server, options);
+  addPluginRoutes(server, options);
+  for (const extend of options.extensions ?? []) extend(server, options);
+
+  return {
+    fastify: server,
+    async listen() {
+      await server.listen({ host: options.host, port: options.port });
+      const address = server.server.address();
+      // A TCP listener has an AddressInfo as soon as it listens.
+      return address as AddressInfo;
+    },
+    close: () => server.close(),
+  };
+}
+
+function requestId(request: { headers: NodeJS.Dict<string | string[]> }): string {
+  const given = request.headers['x-request-id'];
+  return typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : randomUUID();
+}
+
+function answerError(
+  { logger }: AdminContext,
+  error: FastifyError | Error,
+  correlationId: string,
+  reply: FastifyReply,
+): FastifyReply {
+  if (error instanceof Refusal) return sendRefusal(reply, error);
+  const code = 'code' in error ? error.code : undefined;
+  switch (code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return sendRefusal(reply, new Refusal(413));
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return sendRefusal(reply, new Refusal(415));
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+      return sendRefusal(
+        reply,
+        new Refusal(400, { message: 'The body is not as long as announced' }),
+      );
+    case 'SIGNET_LOG_UNAVAILABLE':
+    case 'SIGNET_VAULT_UNAVAILABLE':
+    case 'SIGNET_REVISION_CONFLICT':
+      logger.warn({ err: error, correlationId }, 'a write was not carried out');
+      return sendRefusal(reply, unavailable('Nothing was changed, try again'));
+    case 'SIGNET_APPEND_OUTCOME_UNKNOWN':
+      logger.error({ err: error, correlationId }, 'whether a write stands is not known');
+      return sendRefusal(reply, unavailable('Whether this was recorded is not known, look first'));
+    case 'SIGNET_EVENT_TOO_LARGE':
+      return sendRefusal(reply, new Refusal(413, { message: 'This is too large to be recorded' }));
+    default:
+      logger.error({ err: error, correlationId }, 'an admin request failed');
+      return sendRefusal(reply, new Refusal(500, { message: 'An unexpected error occurred' }));
+  }
+}
+
+function unavailable(message: string): Refusal {
+  return new Refusal(503, { message });
+}
+
+function sendRefusal(reply: FastifyReply, { status, body }: Refusal): FastifyReply {
+  reply.code(status).header('content-type', 'application/json; charset=utf-8');
+  // As it is, past any response schema of the route: those describe what succeeds.
+  return reply.serializer(String).send(body === undefined ? '' : JSON.stringify(body));
+}

@@ -1,0 +1,112 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { GatewayEvent } from '../../shared/events.js';
+import type { KeyMaterials } from '../application/key-custody.js';
+import type { Command } from '../domain/commands.js';
+import type { GatewayState } from '../domain/state.js';
+import type { AdminContext } from './admin-context.js';
+import type { RawObject } from './body/raw-value.js';
+import { dryRun } from './dry-run.js';
+import { eventsOf, idempotencyOf } from './idempotency.js';
+import { refusalFor } from './kong-rejections.js';
+import { queryOf } from './pages.js';
+import { preconditionOf, type Subject } from './preconditions.js';
+
+/** A request turned into a command, on the state as it is now. */
+export interface PlannedWrite {
+  readonly command: Command;
+  readonly keys?: KeyMaterials;
+  /** What was taken but is probably not meant; goes into headers and the log. */
+  readonly warnings?: readonly string[];
+  /** What `If-Match` is compared with. */
+  readonly subject: Subject;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body?: object;
+}
+
+export interface Write {
+  readonly admin: AdminContext;
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly parameters?: RawObject;
+  /** Called anew if what it was planned on is gone. @throws Refusal */
+  readonly plan: (state: GatewayState) => PlannedWrite;
+  /** From the events and the state after them, so that a repeated request is answered alike. */
+  readonly answer: (events: readonly GatewayEvent[], after: GatewayState) => Answer;
+}
+
+const maxReplans = 10;
+
+/**
+ * The way of every write: answer a repeated request from the log, plan, decide and record (or only show
+ * what would be recorded), then answer with the revision, the warnings and the entity.
+ * @throws Refusal in Kong's words.
+ */
+export async function write(each: Write): Promise<void> {
+  const { admin, request, reply, parameters } = each;
+  const { folded, handler, logger } = admin;
+  const actor = await admin.identify(request);
+  const idempotency = idempotencyOf(request, actor, parameters);
+  if (isDryRun(request)) {
+    // Past the route's response schema, which describes what the write itself would answer.
+    const report = JSON.stringify(dryRun(folded.state, each.plan));
+    await reply.type('application/json; charset=utf-8').serializer(String).send(report);
+    return;
+  }
+  const known = idempotency && folded.state.idempotentWrites.get(idempotency.key);
+  if (known !== undefined) {
+    if (known.request !== idempotency?.request)
+      throw refusalFor({ code: 'idempotency-key-reused' });
+    await repeat(each, known);
+    return;
+  }
+  for (let attempt = 1; ; attempt++) {
+    const { command, keys, warnings = [], subject } = each.plan(folded.state);
+    const precondition = preconditionOf(request, subject);
+    const outcome = await handler.execute(command, {
+      actor,
+      correlationId: request.id,
+      ...(idempotency !== undefined && { idempotency }),
+      ...(keys !== undefined && { keys }),
+      ...(precondition !== undefined && { precondition }),
+    });
+    if (outcome.status === 'repeated') {
+      await repeat(each, outcome.write);
+      return;
+    }
+    if (outcome.status === 'recorded') {
+      for (const warning of warnings) {
+        logger.warn({ correlationId: request.id, command: command.type }, warning);
+      }
+      if (warnings.length > 0) reply.header('signet-warning', [...warnings]);
+      const events = outcome.events.map(({ event }) => event);
+      await send(reply, outcome.head, each.answer(events, outcome.after));
+      return;
+    }
+    const { rejection } = outcome;
+    if (rejection.code !== 'certificate-changed' || attempt === maxReplans) {
+      throw refusalFor(rejection);
+    }
+  }
+}
+
+async function repeat(each: Write, known: Parameters<typeof eventsOf>[1]): Promise<void> {
+  const { admin, reply } = each;
+  const events = await eventsOf(admin.log, known);
+  reply.header('idempotency-replayed', 'true');
+  await send(reply, known.last, each.answer(events, admin.folded.state));
+}
+
+function send(
+  reply: FastifyReply,
+  revision: number | 'empty',
+  { status, body }: Answer,
+): FastifyReply {
+  return reply.code(status).header('signet-revision', String(revision)).send(body);
+}
+
+function isDryRun(request: FastifyRequest): boolean {
+  return queryOf(request).get('dry_run')?.toLowerCase() === 'true';
+}

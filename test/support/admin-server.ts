@@ -1,0 +1,88 @@
+import { onTestFinished } from 'vitest';
+import {
+  type AdminServerOptions,
+  createAdminServer,
+} from '../../control-plane/admin-api/server.js';
+import { openStores, type Stores, silentLogger, startControlPlane } from './control-plane.js';
+
+export interface AdminUnderTest {
+  readonly url: string;
+  readonly plane: Awaited<ReturnType<typeof startControlPlane>>;
+  /** Sends JSON, or a FormData or URLSearchParams body as it is. */
+  send(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<Got>;
+  close(): Promise<void>;
+}
+
+export interface Got {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  /** The body as JSON, `undefined` if there is none. */
+  readonly json: Json;
+}
+
+/** Enough of a type to look into answers; what is not there fails an expectation. */
+export interface Json {
+  readonly [name: string]: Json;
+}
+
+/** An admin server on a free loopback port, over stores of its own unless given. */
+export async function startAdmin(
+  overrides: Partial<AdminServerOptions> = {},
+  stores?: Stores,
+): Promise<AdminUnderTest> {
+  const clock = overrides.clock ?? Date.now;
+  const plane = await startControlPlane(stores ?? (await openStores()), clock);
+  const none = 0;
+  const server = await createAdminServer({
+    ...plane,
+    clock,
+    logger: silentLogger,
+    product: 'signet/1.2.3',
+    pluginsAvailable: ['ssl'],
+    allowExpiredCertificates: false,
+    connectionCounters: () => ({
+      connections_active: none,
+      connections_reading: none,
+      connections_writing: none,
+      connections_waiting: none,
+      connections_accepted: none,
+      connections_handled: none,
+      total_requests: none,
+    }),
+    identify: () => 'tester',
+    host: '127.0.0.1',
+    port: 0,
+    ...overrides,
+  });
+  const { port } = await server.listen();
+  const url = `http://127.0.0.1:${port}`;
+  const close = () => server.close();
+  onTestFinished(close);
+  return {
+    url,
+    plane,
+    close,
+    async send(method, path, body, headers = {}) {
+      const isForm = body instanceof FormData || body instanceof URLSearchParams;
+      const response = await fetch(`${url}${path}`, {
+        method,
+        headers: {
+          ...(body !== undefined && !isForm && { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        ...(body !== undefined && {
+          body: isForm || typeof body === 'string' ? body : JSON.stringify(body),
+        }),
+      });
+      const text = await response.text();
+      const json: Json = text === '' ? undefined : JSON.parse(text);
+      return { status: response.status, headers: response.headers, text, json };
+    },
+  };
+}
