@@ -67,11 +67,12 @@ export function readSettings(sources: ConfigSources): Settings {
   const problems: string[] = [];
   const given = {
     ...fromFile(sources.file, problems),
-    ...fromEnvironment(sources.environment, problems),
+    ...fromEnvironment(sources.environment),
     ...fromFlags(sources.flags ?? {}, problems),
   };
   const merged: unknown = Value.Default(settingsSchema, structuredClone(given));
   problems.push(...explain(merged));
+  problems.push(...unknownVariables(sources.environment, merged));
   if (problems.length > 0 || !Value.Check(settingsSchema, merged)) throw new ConfigError(problems);
   const contradictions = findContradictions(merged);
   if (contradictions.length > 0) throw new ConfigError(contradictions);
@@ -120,26 +121,27 @@ function fromFile(file: ConfigSources['file'], problems: string[]): Record<strin
   return known;
 }
 
-function fromEnvironment(
-  environment: ConfigSources['environment'],
-  problems: string[],
-): Record<string, unknown> {
+function fromEnvironment(environment: ConfigSources['environment']): Record<string, unknown> {
   const known: Record<string, unknown> = {};
-  for (const [variable, text] of Object.entries(environment)) {
-    if (!variable.startsWith('SIGNET_') || text === undefined) continue;
-    if (otherVariables.includes(variable) || variable.startsWith('SIGNET_TEST_')) continue;
-    const info = find(variable.slice('SIGNET_'.length).toLowerCase());
-    if (info !== undefined && variable === environmentName(info.name)) {
-      known[info.name] = fromText(info, text);
-      continue;
-    }
-    const near = didYouMean(
-      variable,
-      settings.map((s) => environmentName(s.name)),
-    );
-    problems.push(`environment: ${variable} is no setting${near ? `, did you mean ${near}?` : ''}`);
+  for (const info of settings) {
+    const text = environment[environmentName(info.name)];
+    if (text !== undefined) known[info.name] = fromText(info, text);
   }
   return known;
+}
+
+/** A misspelt variable would otherwise leave a setting at its default without a word. */
+function unknownVariables(environment: ConfigSources['environment'], values: unknown): string[] {
+  const names = settings.map((info) => environmentName(info.name));
+  const masterKey = Value.Pointer.Get(values, '/master_key');
+  return Object.keys(environment)
+    .filter((variable) => variable.startsWith('SIGNET_') && environment[variable] !== undefined)
+    .filter((variable) => !variable.startsWith('SIGNET_TEST_') && masterKey !== `env:${variable}`)
+    .filter((variable) => !names.includes(variable) && !otherVariables.includes(variable))
+    .map((variable) => {
+      const near = didYouMean(variable, names);
+      return `environment: ${variable} is no setting${near ? `, did you mean ${near}?` : ''}`;
+    });
 }
 
 function fromFlags(

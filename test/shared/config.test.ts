@@ -62,6 +62,11 @@ describe('readConfig', () => {
     expect(read({ flags: { master_key: text } }).masterKey).toEqual(source);
   });
 
+  it('lets the master key lie in a variable of any name', () => {
+    const environment = { SIGNET_KEK: 'c2VjcmV0', SIGNET_MASTER_KEY: 'env:SIGNET_KEK' };
+    expect(read({ environment }).masterKey).toEqual({ source: 'environment', name: 'SIGNET_KEK' });
+  });
+
   it('is frozen, lists included', () => {
     const config = read({});
     expect(Object.isFrozen(config)).toBe(true);
@@ -80,10 +85,10 @@ describe('readConfig', () => {
       }),
     ).toEqual([
       "signet.yml: 'proxy_lisen' is no setting, did you mean 'proxy_listen'?",
-      'environment: SIGNET_LOGLEVEL is no setting, did you mean SIGNET_LOG_LEVEL?',
       'proxy_listen: is "8000", expects host:port, IPv6 as [::1]:8001',
       'cipher_policy: is "old", expects one of modern, intermediate',
       'workers: is 0, must be >= 1',
+      'environment: SIGNET_LOGLEVEL is no setting, did you mean SIGNET_LOG_LEVEL?',
     ]);
   });
 
