@@ -18,6 +18,9 @@ export interface Measured extends Report {
   readonly rss: number;
 }
 
+/** This module runs as TypeScript in the test runner and built in load tests; the child only built. */
+const root = import.meta.url.endsWith('.ts') ? '../../../' : '../../../../';
+
 /** A gateway in a process of its own: the engine stays out of the test runner. */
 export class TestGateway {
   readonly #process: ChildProcess;
@@ -36,7 +39,7 @@ export class TestGateway {
 
   static async start(options: GatewayProcessOptions): Promise<TestGateway> {
     const script = fileURLToPath(
-      new URL('../../../dist/test/proxy/support/gateway-process.js', import.meta.url),
+      new URL(`${root}dist/test/proxy/support/gateway-process.js`, import.meta.url),
     );
     // The engine prints to standard output, and a full pipe would stop it.
     const child = fork(script, [JSON.stringify(options)], {
@@ -50,6 +53,10 @@ export class TestGateway {
     gateway.httpPort = listening.httpPort;
     gateway.httpsPort = listening.httpsPort;
     return gateway;
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? 0;
   }
 
   /** The first report, past or future, that `matches`. */

@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs';
+
+/** Kernel ticks per second in /proc; fixed at 100 on Linux, whatever the kernel's own rate is. */
+const ticksPerSecond = 100;
+
+/** CPU time that a process has used so far, all its threads, user and system, in microseconds. */
+export function processCpuUs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  // The command name may hold blanks and parentheses; fields are counted from behind it.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const ticks = Number(fields[11]) + Number(fields[12]);
+  return (ticks / ticksPerSecond) * 1e6;
+}
+
+export function residentBytes(pid: number): number {
+  const statm = readFileSync(`/proc/${pid}/statm`, 'latin1');
+  return Number(statm.split(' ')[1]) * 4096;
+}
+
+export function childrenOf(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim();
+  return children === '' ? [] : children.split(' ').map(Number);
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
