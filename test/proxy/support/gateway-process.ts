@@ -18,7 +18,8 @@ export interface GatewayProcessOptions {
 
 const options: GatewayProcessOptions = JSON.parse(process.argv[2] ?? '{"apis":[]}');
 const report = (message: object) => {
-  process.send?.(message);
+  // A test that has ended listens no more.
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 };
 
 function forwardingLogger(bound: Record<string, unknown>): Logger {
@@ -87,8 +88,9 @@ process.on('message', (message: { readonly type: string }) => {
 });
 process.on('uncaughtException', (error) => {
   report({ type: 'crash', error: String(error.stack) });
+  console.error(error);
   process.exitCode = 70;
-  process.disconnect();
+  if (process.connected) process.disconnect();
 });
 process.on('disconnect', () => {
   for (const app of apps) app.close();

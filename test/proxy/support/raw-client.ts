@@ -14,7 +14,9 @@ export interface RawResponse {
 /** A client that sends exact bytes and takes what comes. */
 export class RawClient {
   readonly socket: Socket;
-  #received = Buffer.alloc(0);
+  #buffer = Buffer.alloc(4096);
+  #start = 0;
+  #end = 0;
   #ended = false;
   #failure: Error | undefined;
   readonly #waiting = new Set<() => void>();
@@ -22,7 +24,7 @@ export class RawClient {
   constructor(socket: Socket) {
     this.socket = socket;
     socket.on('data', (data) => {
-      this.#received = Buffer.concat([this.#received, data]);
+      this.#append(data);
       this.#check();
     });
     socket.on('error', (error) => {
@@ -49,7 +51,7 @@ export class RawClient {
   }
 
   get received(): Buffer {
-    return this.#received;
+    return this.#buffer.subarray(this.#start, this.#end);
   }
 
   get isClosed(): boolean {
@@ -86,16 +88,30 @@ export class RawClient {
   async response(toHead = false): Promise<RawResponse | undefined> {
     let parsed: { response: RawResponse; length: number } | undefined;
     await this.until(() => {
-      parsed = parse(this.#received, this.#ended, toHead);
+      parsed = parse(this.received, this.#ended, toHead);
       return parsed !== undefined || this.#ended;
     });
     if (parsed === undefined) return undefined;
-    this.#received = this.#received.subarray(parsed.length);
+    this.#start += parsed.length;
     return parsed.response;
   }
 
   close(): void {
     this.socket.destroy();
+  }
+
+  /** Doubles its room when it is full: answers of many megabytes come in thousands of pieces. */
+  #append(data: Buffer): void {
+    if (this.#end + data.length > this.#buffer.length) {
+      const held = this.received;
+      const room = Math.max(2 * held.length, held.length + data.length);
+      // What was handed out are views of the old buffer: it must not be moved within.
+      this.#buffer = Buffer.concat([held], room);
+      this.#start = 0;
+      this.#end = held.length;
+    }
+    data.copy(this.#buffer, this.#end);
+    this.#end += data.length;
   }
 
   #check(): void {

@@ -1,35 +1,7 @@
-import { afterEach, describe, expect, it } from 'vitest';
-import { TestGateway } from './support/gateway.js';
-import type { GatewayProcessOptions } from './support/gateway-process.js';
-import { RawClient } from './support/raw-client.js';
-import { type Behaviour, RawUpstream } from './support/raw-upstream.js';
+import { describe, expect, it } from 'vitest';
+import { useScene } from './support/scene.js';
 
-const opened: { close(): Promise<void> | void }[] = [];
-
-async function gateway(options: GatewayProcessOptions) {
-  const started = await TestGateway.start(options);
-  opened.push(started);
-  return started;
-}
-
-async function upstream(behaviour: Behaviour | string) {
-  const started = await (typeof behaviour === 'string'
-    ? RawUpstream.answering(behaviour)
-    : RawUpstream.start(behaviour));
-  opened.push(started);
-  return started;
-}
-
-async function client(port: number) {
-  const connected = await RawClient.plain(port);
-  opened.push(connected);
-  return connected;
-}
-
-afterEach(async () => {
-  // Clients first, so that nothing waits for a connection that is kept alive.
-  for (const item of opened.splice(0).reverse()) await item.close();
-});
+const { gateway, upstream, client } = useScene();
 
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nServer: up\r\nX-Case: Kept\r\n\r\nhello';
 
