@@ -79,11 +79,15 @@ export function isSqliteBusy(error: unknown): boolean {
   return error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY');
 }
 
-/** Whether a file is no database, or one whose structure is damaged: nothing in it can be trusted. */
+/**
+ * Whether a file is no database, or one whose structure is damaged: nothing in it can be trusted. The
+ * plain `SQLITE_ERROR` is among them: it is what a damaged header ("unsupported file format") and a
+ * damaged schema ("no such table") come to.
+ */
 export function isSqliteDamage(error: unknown): boolean {
   return (
     error instanceof Database.SqliteError &&
-    /^SQLITE_(CORRUPT|NOTADB|IOERR_SHORT_READ)/.test(error.code)
+    /^SQLITE_(CORRUPT|NOTADB|FORMAT|IOERR_SHORT_READ|ERROR$)/.test(error.code)
   );
 }
 
