@@ -1,3 +1,4 @@
+import { parseHostHeader } from '../../shared/hostname.js';
 import { isLoopback } from '../../shared/listen-address.js';
 
 /**
@@ -21,8 +22,8 @@ export interface BrowserHeaders {
 
 /** Whether `Host` names this machine itself. */
 export function isLoopbackHost(host: string | undefined): boolean {
-  const name = host === undefined ? undefined : hostnameOf(`http://${host}`);
-  return name !== undefined && isLoopback(name);
+  const parsed = host === undefined ? undefined : parseHostHeader(host);
+  return parsed !== undefined && isLoopback(parsed.text.replace(/^\[|\]$/g, '').toLowerCase());
 }
 
 /** Whether a change may come of this request, if what lets it in is not the request's own doing. */

@@ -1,0 +1,15 @@
+import type { FuzzTarget } from './fuzz-target.js';
+import { certificateTargets } from './targets/certificates.js';
+import { eventTarget } from './targets/events.js';
+import { nameTarget } from './targets/names.js';
+import { nodeStoreTarget } from './targets/node-store.js';
+import { upstreamResponseTarget } from './targets/upstream-response.js';
+
+/** Everything that takes input from outside; the shares need not add up to 100. */
+export const targets: readonly FuzzTarget[] = [
+  ...certificateTargets,
+  nameTarget,
+  eventTarget,
+  nodeStoreTarget,
+  upstreamResponseTarget,
+];
