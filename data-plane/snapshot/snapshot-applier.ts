@@ -12,7 +12,11 @@ export interface AppliedSnapshot {
 export interface SnapshotApplier {
   readonly logId: string | undefined;
   readonly revision: Revision | undefined;
-  readonly digest: string;
+  /**
+   * What the node serves now, once its workers do; `undefined` before the first snapshot. Asked at
+   * each connect: a node that was restarted proves again what it has.
+   */
+  served(): Promise<AppliedSnapshot | undefined>;
   /**
    * Resolves when every worker of the node serves the transfer's revision, proved by a handshake for
    * the changed hosts. One at a time. A certificate that can't be loaded is a rejection, not an error.

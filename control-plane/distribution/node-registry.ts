@@ -1,0 +1,154 @@
+import type { Logger } from '../../shared/logger.js';
+import type { Revision } from '../../shared/revision.js';
+import type { RejectedEntry } from '../../shared/snapshot.js';
+import type { AckMessage, HelloMessage, NodeHealth } from '../../shared/snapshot-protocol.js';
+import type { Clock } from '../ports/clock.js';
+import type { AckHistory } from './ack-history.js';
+import type { ClusterMember, ClusterMembers } from './cluster-members.js';
+
+/** What the control plane knows of an admitted node. Times are milliseconds since the epoch. */
+export interface NodeStatus {
+  readonly id: string;
+  readonly name: string;
+  readonly joinedAt: number;
+  readonly isConnected: boolean;
+  readonly address?: string;
+  readonly version?: string;
+  readonly pluginsAvailable?: readonly string[];
+  /** Whether the node's `plugins_available` differs from this control plane's. */
+  readonly pluginsDisagree: boolean;
+  readonly health?: NodeHealth;
+  /** Last revision that the node proved to serve. */
+  readonly revision?: Revision;
+  readonly digest?: string;
+  readonly rejections: readonly RejectedEntry[];
+  /** Times that the node's digest was not what its revision ought to have. */
+  readonly digestMismatches: number;
+  readonly lastSeenAt?: number;
+}
+
+export interface NodeRegistryOptions {
+  readonly members: ClusterMembers;
+  readonly history: AckHistory;
+  readonly pluginsAvailable: readonly string[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+type Observed = {
+  -readonly [Field in keyof Omit<NodeStatus, 'id' | 'name' | 'joinedAt'>]: NodeStatus[Field];
+};
+
+/** Every admitted node, connected or not, with what it last said. */
+export class NodeRegistry {
+  readonly #options: NodeRegistryOptions;
+  readonly #observed = new Map<string, Observed>();
+  readonly #watchers = new Set<() => void>();
+
+  constructor(options: NodeRegistryOptions) {
+    this.#options = options;
+  }
+
+  nodes(): readonly NodeStatus[] {
+    const admitted = this.#options.members
+      .members()
+      .filter(({ revokedAt }) => revokedAt === undefined);
+    return admitted.map((member) => this.#status(member));
+  }
+
+  node(id: string): NodeStatus | undefined {
+    const member = this.#options.members.member(id);
+    return member && member.revokedAt === undefined ? this.#status(member) : undefined;
+  }
+
+  /** Calls `watcher` after each acknowledgement and each change of membership. Returns how to end it. */
+  watch(watcher: () => void): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  connected(id: string, address: string, hello: HelloMessage): void {
+    const { version, pluginsAvailable, health } = hello;
+    const own = this.#options.pluginsAvailable;
+    const pluginsDisagree = !isSameSet(own, pluginsAvailable);
+    if (pluginsDisagree) {
+      const fields = {
+        nodeId: id,
+        nodeName: hello.nodeName,
+        node: pluginsAvailable,
+        controlPlane: own,
+      };
+      this.#options.logger.warn(fields, 'plugins_available differs between node and control plane');
+    }
+    const fresh = {
+      version,
+      pluginsAvailable,
+      health,
+      address,
+      pluginsDisagree,
+      isConnected: true,
+    };
+    Object.assign(this.#observe(id), fresh);
+    this.#seen(id);
+  }
+
+  disconnected(id: string): void {
+    this.#observe(id).isConnected = false;
+  }
+
+  healthChanged(id: string, health: NodeHealth): void {
+    this.#observe(id).health = health;
+    this.#seen(id);
+  }
+
+  acked(id: string, { revision, digest, rejections }: AckMessage, isExpected: boolean): void {
+    const observed = this.#observe(id);
+    const isNews =
+      observed.revision !== revision ||
+      observed.digest !== digest ||
+      observed.rejections.length !== rejections.length;
+    Object.assign(observed, { revision, digest, rejections });
+    if (!isExpected) observed.digestMismatches += 1;
+    this.#seen(id);
+    if (isNews) {
+      const ackedAt = this.#options.clock();
+      this.#options.history.record({ nodeId: id, ackedAt, revision, digest, rejections });
+    }
+    this.#notify();
+  }
+
+  /** Membership changed: who waits for "all" waits for others now. */
+  membersChanged(): void {
+    this.#notify();
+  }
+
+  #seen(id: string): void {
+    this.#observe(id).lastSeenAt = this.#options.clock();
+  }
+
+  #observe(id: string): Observed {
+    const known = this.#observed.get(id);
+    if (known) return known;
+    const fresh: Observed = {
+      isConnected: false,
+      pluginsDisagree: false,
+      rejections: [],
+      digestMismatches: 0,
+    };
+    this.#observed.set(id, fresh);
+    return fresh;
+  }
+
+  #status({ id, name, joinedAt }: ClusterMember): NodeStatus {
+    return { id, name, joinedAt, ...this.#observe(id) };
+  }
+
+  #notify(): void {
+    for (const watcher of this.#watchers) watcher();
+  }
+}
+
+function isSameSet(left: readonly string[], right: readonly string[]): boolean {
+  const set = new Set(left);
+  return set.size === new Set(right).size && right.every((item) => set.has(item));
+}

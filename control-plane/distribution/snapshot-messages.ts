@@ -1,0 +1,154 @@
+import type { CertificateId } from '../../shared/gateway-model.js';
+import type { Logger } from '../../shared/logger.js';
+import type { Revision } from '../../shared/revision.js';
+import type { SnapshotEntryKey } from '../../shared/snapshot.js';
+import { type ChunkMessage, chunkBytes, encodeMessage } from '../../shared/snapshot-protocol.js';
+import type { KeyVault } from '../ports/key-vault.js';
+import { KeyErasedError, KeyUnreadableError } from '../ports/key-vault-errors.js';
+import { entryAt, entryKeysAt } from '../projections/snapshot-entries.js';
+import type { PublishedSnapshot, SnapshotFeed } from './snapshot-feed.js';
+
+/** A snapshot on its way to a node: what it leads to, and its frames, made as they are asked for. */
+export interface OutgoingSnapshot {
+  readonly to: PublishedSnapshot;
+  readonly isFull: boolean;
+  /** Opens keys as it goes: take it only to send it to an admitted node. @throws SnapshotOvertakenError */
+  readonly frames: AsyncIterable<Buffer>;
+}
+
+/** The configuration moved on while a snapshot was being sent, and a key of it is gone. A newer one follows. */
+export class SnapshotOvertakenError extends Error {}
+
+type Draft = { -readonly [Field in keyof ChunkMessage]: ChunkMessage[Field] };
+
+/** Deltas above this are sent as a stream of their own to each node instead of being kept. */
+const maxSharedKeys = 64;
+
+/**
+ * Makes the frames of snapshots. Nodes mostly move together, from one revision to the next: a small
+ * delta is encoded once, its keys opened once, for all of them.
+ */
+export class SnapshotEncoder {
+  readonly #feed: SnapshotFeed;
+  readonly #vault: KeyVault;
+  readonly #logger: Logger;
+  #shared: { readonly name: string; readonly frames: Promise<readonly Buffer[]> } | undefined;
+
+  constructor(feed: SnapshotFeed, vault: KeyVault, logger: Logger) {
+    this.#feed = feed;
+    this.#vault = vault;
+    this.#logger = logger;
+  }
+
+  /** What brings a node from a revision of the feed's log, or from nothing, to the head. */
+  snapshotFrom(from: Revision | 'empty'): OutgoingSnapshot | undefined {
+    const to = this.#feed.head;
+    if (to === undefined) return undefined;
+    const keys = from === 'empty' ? undefined : this.#feed.changedSince(from);
+    if (from === 'empty' || keys === undefined) {
+      return { to, isFull: true, frames: this.#encode(to, 'empty', entryKeysAt(to.state)) };
+    }
+    const frames =
+      keys.length <= maxSharedKeys
+        ? this.#encodeOnce(to, from, keys)
+        : this.#encode(to, from, keys);
+    return { to, isFull: false, frames };
+  }
+
+  async *#encodeOnce(to: PublishedSnapshot, from: Revision, keys: readonly SnapshotEntryKey[]) {
+    const name = `${from} ${to.revision}`;
+    if (this.#shared?.name !== name) {
+      this.#shared = { name, frames: collect(this.#encode(to, from, keys)) };
+    }
+    yield* await this.#shared.frames;
+  }
+
+  async *#encode(
+    to: PublishedSnapshot,
+    from: Revision | 'empty',
+    keys: Iterable<SnapshotEntryKey>,
+  ): AsyncGenerator<Buffer, void, undefined> {
+    const begin = { type: 'begin', logId: to.logId, to: to.revision } as const;
+    yield encodeMessage(from === 'empty' ? begin : { ...begin, from });
+    let draft = emptyChunk();
+    let bytes = 0;
+    for (const key of keys) {
+      bytes += await this.#addEntry(draft, to, key);
+      if (bytes < chunkBytes) continue;
+      yield encodeMessage(draft);
+      draft = emptyChunk();
+      bytes = 0;
+    }
+    if (bytes > 0) yield encodeMessage(draft);
+    yield encodeMessage({ type: 'end' });
+  }
+
+  /** @returns roughly how many bytes the entry takes. */
+  async #addEntry(draft: Draft, to: PublishedSnapshot, key: SnapshotEntryKey): Promise<number> {
+    const entry = entryAt(to.state, key);
+    switch (entry?.kind) {
+      case 'api':
+        draft.apis.push(entry.value);
+        return 512;
+      case 'plugin':
+        draft.plugins.push(entry.value);
+        return 512;
+      case 'certificate': {
+        const keyPem = await this.#openKey(to, entry.value.id);
+        draft.certificates.push({ ...entry.value, keyPem });
+        return 256 + entry.value.chainPem.length + keyPem.length;
+      }
+      case undefined:
+        addRemoval(draft, key);
+        return 64;
+    }
+  }
+
+  /**
+   * A key that is gone although the newest snapshot needs it is sent empty: nodes then refuse that
+   * one certificate, keep the host's last good one, and everything else goes on.
+   */
+  async #openKey(to: PublishedSnapshot, certificateId: CertificateId): Promise<string> {
+    const keyId = to.state.certificates.get(certificateId)?.keyId;
+    if (keyId === undefined) return '';
+    try {
+      return await this.#vault.open(keyId);
+    } catch (error) {
+      if (!(error instanceof KeyErasedError || error instanceof KeyUnreadableError)) throw error;
+      if (this.#feed.head !== to) throw new SnapshotOvertakenError();
+      this.#logger.error({ certificateId, keyId, err: error }, 'a certificate in use has no key');
+      return '';
+    }
+  }
+}
+
+function addRemoval(draft: Draft, key: SnapshotEntryKey): void {
+  switch (key.kind) {
+    case 'api':
+      draft.removedApis.push(key.id);
+      break;
+    case 'plugin':
+      draft.removedPlugins.push(key.id);
+      break;
+    case 'certificate':
+      draft.removedCertificates.push(key.id);
+  }
+}
+
+function emptyChunk(): Draft {
+  return {
+    type: 'chunk',
+    apis: [],
+    plugins: [],
+    certificates: [],
+    removedApis: [],
+    removedPlugins: [],
+    removedCertificates: [],
+  };
+}
+
+async function collect(frames: AsyncIterable<Buffer>): Promise<readonly Buffer[]> {
+  const all: Buffer[] = [];
+  for await (const frame of frames) all.push(frame);
+  return all;
+}

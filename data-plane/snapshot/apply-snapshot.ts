@@ -1,0 +1,79 @@
+import type { Revision } from '../../shared/revision.js';
+import type { RejectedEntry, SnapshotTransfer } from '../../shared/snapshot.js';
+import type { AppliedChanges, NodeStoreWriter } from '../store/node-store.js';
+import type { AppliedSnapshot, SnapshotApplier } from './snapshot-applier.js';
+
+/** The node's serving processes, as far as snapshots go. */
+export interface SnapshotServer {
+  /**
+   * Resolves when every worker serves what the store now holds, proved by handshakes for the changed
+   * hosts; with the entries among them that could not be loaded and kept their last good certificate.
+   */
+  applied(changes: AppliedChanges): Promise<readonly RejectedEntry[]>;
+}
+
+/**
+ * Store first, then the workers, then the store again: what the workers have proved settles what is
+ * last good. Also remembers which rejections stand, as a server tells only those of the changed hosts.
+ */
+export function snapshotApplier(store: NodeStoreWriter, server: SnapshotServer): SnapshotApplier {
+  /** By host. */
+  const standing = new Map<string, RejectedEntry>();
+  let tail: Promise<unknown> = Promise.resolve();
+
+  /** One at a time: a snapshot is applied after the one before was served. */
+  const inTurn = <Result>(work: () => Promise<Result>): Promise<Result> => {
+    const turn = tail.then(work);
+    tail = turn.catch(() => {}); // The caller hears of it; the next turn must not.
+    return turn;
+  };
+
+  const prove = async (changes: AppliedChanges, revision: Revision): Promise<AppliedSnapshot> => {
+    const rejections = await server.applied(changes);
+    if (changes.hosts === 'all') standing.clear();
+    else for (const host of changes.hosts) standing.delete(host);
+    for (const rejection of rejections) {
+      for (const host of rejection.hosts) standing.set(host, rejection);
+    }
+    store.settle(revision, [...standing.keys()]);
+    return { revision, digest: store.digest, rejections: [...new Set(standing.values())] };
+  };
+
+  // After a start the workers read the store as it is; only hosts whose newest certificate was not
+  // proved before the end are looked at again.
+  const proveStored = async (): Promise<AppliedSnapshot | undefined> => {
+    const { revision } = store;
+    if (revision === undefined) return undefined;
+    const hosts = [...new Set([...store.lastGoodHosts(), ...standing.keys()])];
+    return prove({ revision, hosts, patternsChanged: false }, revision);
+  };
+
+  return {
+    get logId() {
+      return store.logId;
+    },
+    get revision() {
+      return store.revision;
+    },
+    served: () => inTurn(proveStored),
+    apply: (transfer) =>
+      inTurn(async () => {
+        const changes = await writeTransfer(store, transfer);
+        return prove(changes, transfer.to);
+      }),
+  };
+}
+
+async function writeTransfer(
+  store: NodeStoreWriter,
+  transfer: SnapshotTransfer,
+): Promise<AppliedChanges> {
+  const transaction = store.begin(transfer);
+  try {
+    for await (const chunk of transfer.chunks) transaction.write(chunk);
+    return transaction.commit();
+  } catch (error) {
+    transaction.rollback();
+    throw error;
+  }
+}

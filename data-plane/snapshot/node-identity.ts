@@ -1,0 +1,89 @@
+import 'reflect-metadata';
+import { webcrypto, X509Certificate } from 'node:crypto';
+import { mkdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as x509 from '@peculiar/x509';
+import { GatewayError } from '../../shared/errors.js';
+import { writeFileAtomically } from '../../shared/write-file.js';
+
+/** The node's identity file is unusable. */
+export class NodeIdentityError extends GatewayError {
+  readonly code = 'SIGNET_NODE_IDENTITY';
+}
+
+/** What a node shows to its control planes, and what it knows them by. Holds a private key: never log. */
+export interface NodeIdentity {
+  readonly nodeId: string;
+  readonly caPem: string;
+  readonly certificatePem: string;
+  readonly keyPem: string;
+}
+
+export interface CertificateRequest {
+  readonly csrPem: string;
+  readonly keyPem: string;
+}
+
+const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+
+/** A fresh P-256 key and a request to certify it. The cluster's CA decides what else stands in the certificate. */
+export async function createCertificateRequest(): Promise<CertificateRequest> {
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const request = await x509.Pkcs10CertificateRequestGenerator.create(
+    { name: 'CN=signet-node', keys, signingAlgorithm: algorithm },
+    webcrypto,
+  );
+  const der = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
+  return {
+    csrPem: request.toString('pem'),
+    keyPem: `${x509.PemConverter.encode(der, 'PRIVATE KEY')}\n`,
+  };
+}
+
+/** `undefined` if this node has not joined yet. @throws NodeIdentityError */
+export async function readIdentity(dataDirectory: string): Promise<NodeIdentity | undefined> {
+  const path = identityPath(dataDirectory);
+  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    return undefined;
+  });
+  if (found === undefined) return undefined;
+  if ((found.mode & 0o077) !== 0) {
+    throw new NodeIdentityError(`others may read ${path}: run chmod 600 on it`);
+  }
+  const blocks = (await readFile(path, 'utf8')).split(/(?<=-----END [A-Z ]+-----\n)/);
+  const [certificatePem, caPem, keyPem] = blocks;
+  const nodeId = certificatePem && nodeIdOf(certificatePem);
+  if (!nodeId || !caPem || !keyPem) {
+    throw new NodeIdentityError(`${path} is damaged: remove it and join again`);
+  }
+  return { nodeId, caPem, certificatePem, keyPem };
+}
+
+/** One file, so that certificate and key can never be of two different times. */
+export async function writeIdentity(dataDirectory: string, identity: NodeIdentity): Promise<void> {
+  await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
+  const { certificatePem, caPem, keyPem } = identity;
+  const text = certificatePem + caPem + keyPem;
+  await writeFileAtomically(identityPath(dataDirectory), text, 0o600);
+}
+
+/** Whether a third of the certificate's time has passed: early, so that long outages do no harm. */
+export function isRenewalDue({ certificatePem }: NodeIdentity, now: number): boolean {
+  const { validFrom, validTo } = new X509Certificate(certificatePem);
+  const from = Date.parse(validFrom);
+  return now >= from + (Date.parse(validTo) - from) / 3;
+}
+
+export function nodeIdOf(certificatePem: string): string | undefined {
+  try {
+    const names = new X509Certificate(certificatePem).subjectAltName ?? '';
+    return /^URI:urn:signet:node:([0-9a-f-]{36})$/.exec(names)?.[1];
+  } catch {
+    return undefined; // Not a certificate: then it names no node either.
+  }
+}
+
+function identityPath(dataDirectory: string): string {
+  return join(dataDirectory, 'node-identity.pem');
+}

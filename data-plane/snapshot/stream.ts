@@ -1,0 +1,260 @@
+import { ProtocolError } from '../../shared/frame-codec.js';
+import { ConnectionClosedError, type FrameSocket } from '../../shared/frame-socket.js';
+import type { Logger } from '../../shared/logger.js';
+import type { Revision } from '../../shared/revision.js';
+import type { SnapshotChunk, SnapshotTransfer } from '../../shared/snapshot.js';
+import {
+  type ChunkMessage,
+  type ControlMessage,
+  encodeMessage,
+  maxControlMessageBytes,
+  parseControlMessage,
+  protocolMinor,
+} from '../../shared/snapshot-protocol.js';
+import {
+  createCertificateRequest,
+  isRenewalDue,
+  type NodeIdentity,
+  nodeIdOf,
+  writeIdentity,
+} from './node-identity.js';
+import type { AppliedSnapshot, SnapshotApplier } from './snapshot-applier.js';
+import type { SubscriberOptions } from './subscriber.js';
+
+export interface StreamOptions extends SubscriberOptions {
+  readonly connection: FrameSocket;
+  readonly applier: SnapshotApplier;
+}
+
+export interface StreamEvents {
+  welcomed(): void;
+  headIs(head: Revision): void;
+  renewed(identity: NodeIdentity): void;
+  /** Hands out how to tell the control plane of changed health, for as long as the stream lives. */
+  reporter(report: () => void): void;
+}
+
+const maxSilentIntervals = 3;
+const welcomeTimeoutMs = 10_000;
+const maxReasonLength = 500;
+const maxRejections = 1000;
+
+/** Runs one connection from hello to its end. Rejects with why it ended, unless the peer just closed. */
+export async function runStream(options: StreamOptions, events: StreamEvents): Promise<void> {
+  const stream = new Stream(options, events);
+  try {
+    await stream.run();
+  } finally {
+    stream.stop();
+  }
+}
+
+/** The control plane gave the transfer up: a newer snapshot follows. */
+class TransferAbortedError extends Error {}
+
+function unlessAborted(error: unknown): void {
+  if (!(error instanceof TransferAbortedError)) throw error;
+}
+
+class Stream {
+  readonly #options: StreamOptions;
+  readonly #events: StreamEvents;
+  readonly #logger: Logger;
+  readonly #messages: AsyncIterator<Buffer>;
+  #timer: NodeJS.Timeout;
+  #silentIntervals = 0;
+  /** While a snapshot is being applied nothing is read, and the peer's silence means nothing. */
+  #isListening = false;
+  /** Between `begin` and its `end` or `abort`. */
+  #isTransferring = false;
+  #request: { readonly keyPem: string } | undefined;
+
+  constructor(options: StreamOptions, events: StreamEvents) {
+    this.#options = options;
+    this.#events = events;
+    this.#logger = options.logger;
+    this.#messages = options.connection.frames(maxControlMessageBytes)[Symbol.asyncIterator]();
+    this.#timer = setTimeout(() => options.connection.destroy(), welcomeTimeoutMs);
+  }
+
+  async run(): Promise<void> {
+    await this.#hello();
+    for (let message = await this.#next(); message !== 'end'; message = await this.#next()) {
+      await this.#receive(message);
+    }
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  async #hello(): Promise<void> {
+    const { applier, connection, health, nodeName, pluginsAvailable, version } = this.#options;
+    const { logId, revision } = applier;
+    await connection.send(
+      encodeMessage({
+        type: 'hello',
+        minor: protocolMinor,
+        nodeName,
+        version,
+        pluginsAvailable: [...pluginsAvailable],
+        health: health(),
+        ...(logId === undefined ? {} : { logId }),
+        ...(revision === undefined ? {} : { revision }),
+      }),
+    );
+  }
+
+  /** The next message of a type that this version knows. */
+  async #next(): Promise<ControlMessage | 'end'> {
+    for (;;) {
+      this.#isListening = true;
+      const { done, value } = await this.#messages.next();
+      this.#isListening = false;
+      if (done) return 'end';
+      this.#silentIntervals = 0;
+      const message = parseControlMessage(value);
+      if (message) return message;
+    }
+  }
+
+  async #receive(message: ControlMessage): Promise<void> {
+    switch (message.type) {
+      case 'refused':
+        throw new ProtocolError(`the control plane refuses this node: ${message.reason}`);
+      case 'welcome':
+        return this.#welcomed(message);
+      case 'alive':
+        if (message.head !== undefined) this.#events.headIs(message.head);
+        return;
+      case 'begin':
+        return this.#apply(message);
+      case 'renewed':
+        return this.#renewed(message.certificatePem);
+      case 'joined':
+      case 'chunk':
+      case 'end':
+      case 'abort':
+        throw new ProtocolError(`${message.type} at a time when there is no place for it`);
+      default:
+        message satisfies never;
+    }
+  }
+
+  async #welcomed({ head, keepAliveMs }: ControlMessage & { type: 'welcome' }): Promise<void> {
+    const { applier, clock, connection, health, identity } = this.#options;
+    clearTimeout(this.#timer);
+    this.#timer = setInterval(() => this.#keepAlive(), keepAliveMs);
+    this.#events.welcomed();
+    if (head !== undefined) this.#events.headIs(head);
+    this.#events.reporter(() =>
+      connection.sendIfIdle(encodeMessage({ type: 'alive', health: health() })),
+    );
+    if (isRenewalDue(identity, clock())) {
+      const { csrPem, keyPem } = await createCertificateRequest();
+      this.#request = { keyPem };
+      await connection.send(encodeMessage({ type: 'renew', csrPem }));
+    }
+    const served = await applier.served();
+    if (served) await this.#acknowledge(served);
+  }
+
+  async #apply({ logId, from, to }: ControlMessage & { type: 'begin' }): Promise<void> {
+    this.#events.headIs(to);
+    this.#isTransferring = true;
+    const transfer: SnapshotTransfer = { logId, from: from ?? 'empty', to, chunks: this.#chunks() };
+    try {
+      await this.#acknowledge(await this.#options.applier.apply(transfer));
+    } catch (error) {
+      if (!this.#options.connection.isOpen) throw error;
+      await this.#discardTransfer();
+      if (error instanceof TransferAbortedError) return;
+      this.#logger.error({ to, err: error }, 'a snapshot was not applied; asking for a full one');
+      const reason = error instanceof Error ? error.message.slice(0, maxReasonLength) : 'unknown';
+      await this.#options.connection.send(encodeMessage({ type: 'resync', reason }));
+    }
+  }
+
+  async *#chunks(): AsyncGenerator<SnapshotChunk, void, undefined> {
+    while (this.#isTransferring) {
+      const message = await this.#nextOfTransfer();
+      if (message) yield chunkOf(message);
+    }
+  }
+
+  /** Reads over what is still on its way of a transfer that was given up. */
+  async #discardTransfer(): Promise<void> {
+    while (this.#isTransferring) await this.#nextOfTransfer().catch(unlessAborted);
+  }
+
+  /** The next chunk; `undefined` for anything else that came, the transfer's end included. */
+  async #nextOfTransfer(): Promise<ChunkMessage | undefined> {
+    const message = await this.#next();
+    if (message === 'end') throw new ConnectionClosedError();
+    switch (message.type) {
+      case 'chunk':
+        return message;
+      case 'end':
+        this.#isTransferring = false;
+        return undefined;
+      case 'abort':
+        this.#isTransferring = false;
+        throw new TransferAbortedError();
+      case 'begin':
+        throw new ProtocolError('begin inside a transfer');
+      default:
+        await this.#receive(message);
+        return undefined;
+    }
+  }
+
+  #acknowledge({ revision, digest, rejections }: AppliedSnapshot): Promise<void> {
+    const told = rejections.slice(0, maxRejections).map(({ certificateId, hosts, reason }) => ({
+      certificateId,
+      hosts: [...hosts],
+      reason: reason.slice(0, maxReasonLength),
+    }));
+    const ack = { type: 'ack', revision, digest, rejections: told } as const;
+    return this.#options.connection.send(encodeMessage(ack));
+  }
+
+  /** Keeps the new certificate for the connections to come. */
+  async #renewed(certificatePem: string): Promise<void> {
+    const { dataDirectory, identity } = this.#options;
+    const request = this.#request;
+    this.#request = undefined;
+    if (request === undefined || nodeIdOf(certificatePem) !== identity.nodeId) {
+      throw new ProtocolError('a certificate that this node did not ask for');
+    }
+    const renewed = { ...identity, certificatePem, keyPem: request.keyPem };
+    await writeIdentity(dataDirectory, renewed);
+    this.#events.renewed(renewed);
+    this.#logger.info({}, "the node's certificate was renewed");
+  }
+
+  #keepAlive(): void {
+    const { connection, health } = this.#options;
+    if (this.#isListening) this.#silentIntervals += 1;
+    if (this.#silentIntervals > maxSilentIntervals) {
+      this.#logger.warn({}, 'the control plane fell silent and is taken for gone');
+      connection.destroy();
+      return;
+    }
+    connection.sendIfIdle(encodeMessage({ type: 'alive', health: health() }));
+  }
+}
+
+function chunkOf(message: ChunkMessage): SnapshotChunk {
+  return {
+    upserts: [
+      ...message.certificates.map((value) => ({ kind: 'certificate', value }) as const),
+      ...message.apis.map((value) => ({ kind: 'api', value }) as const),
+      ...message.plugins.map((value) => ({ kind: 'plugin', value }) as const),
+    ],
+    removals: [
+      ...message.removedPlugins.map((id) => ({ kind: 'plugin', id }) as const),
+      ...message.removedApis.map((id) => ({ kind: 'api', id }) as const),
+      ...message.removedCertificates.map((id) => ({ kind: 'certificate', id }) as const),
+    ],
+  };
+}

@@ -1,0 +1,142 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { frameSocket } from '../../shared/frame-socket.js';
+import type { Logger } from '../../shared/logger.js';
+import type { Revision } from '../../shared/revision.js';
+import type { NodeHealth } from '../../shared/snapshot-protocol.js';
+import { type Address, connectTls } from './control-plane-connection.js';
+import type { NodeIdentity } from './node-identity.js';
+import type { SnapshotApplier } from './snapshot-applier.js';
+import { runStream } from './stream.js';
+
+export interface SubscriberOptions {
+  readonly addresses: readonly Address[];
+  readonly dataDirectory: string;
+  readonly identity: NodeIdentity;
+  readonly nodeName: string;
+  readonly version: string;
+  readonly pluginsAvailable: readonly string[];
+  readonly health: () => NodeHealth;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+  readonly logger: Logger;
+  /** First and longest wait between attempts; each is a random part of its bound. Default 100 and 5000. */
+  readonly backoffMs?: { readonly first: number; readonly longest: number };
+  /** For jitter and the order of addresses; default `Math.random`. */
+  readonly random?: () => number;
+}
+
+/** How the node stands to its control planes. Times are milliseconds since the epoch. */
+export interface LinkStatus {
+  readonly isConnected: boolean;
+  /** Address of the control plane that the node is, or was last, connected to. */
+  readonly controlPlane?: string;
+  /** The newest revision the node has heard of. */
+  readonly head?: Revision;
+  /** Since when the node may be behind: without a control plane. Absent while it is connected. */
+  readonly staleSince?: number;
+}
+
+export interface ControlPlaneLink {
+  readonly status: LinkStatus;
+  /** Tells the control plane at once that the node's health changed. */
+  healthChanged(): void;
+  close(): Promise<void>;
+}
+
+/**
+ * Keeps a stream to one of the cluster's control planes and hands every snapshot that comes over it to
+ * the applier. Reconnects by itself, for ever, after random waits that grow to a bound; each attempt
+ * takes the next address.
+ */
+export function connectToControlPlane(
+  options: SubscriberOptions,
+  applier: SnapshotApplier,
+): ControlPlaneLink {
+  const { clock, logger, random = Math.random } = options;
+  const { first, longest } = options.backoffMs ?? { first: 100, longest: 5000 };
+  const closing = new AbortController();
+  const addresses = shuffled(options.addresses, random);
+  let identity = options.identity;
+  let status: LinkStatus = { isConnected: false, staleSince: clock() };
+  let reportHealth = () => {};
+
+  const attempt = async (address: Address): Promise<boolean> => {
+    const { caPem } = identity;
+    const socket = await connectTls(address, { caPem, pair: identity }, closing.signal);
+    const connection = frameSocket(socket);
+    const abort = () => connection.destroy();
+    closing.signal.addEventListener('abort', abort);
+    let wasWelcome = false;
+    try {
+      await runStream(
+        { ...options, identity, connection, applier },
+        {
+          welcomed() {
+            wasWelcome = true;
+            const controlPlane = `${address.host}:${address.port}`;
+            status = { ...withoutStale(status), isConnected: true, controlPlane };
+            logger.info({ controlPlane }, 'connected to a control plane');
+          },
+          headIs: (head) => {
+            status = { ...status, head };
+          },
+          renewed: (renewed) => {
+            identity = renewed;
+          },
+          reporter: (report) => {
+            reportHealth = report;
+          },
+        },
+      );
+    } finally {
+      closing.signal.removeEventListener('abort', abort);
+      reportHealth = () => {};
+      connection.destroy();
+      if (status.isConnected) status = { ...status, isConnected: false, staleSince: clock() };
+    }
+    return wasWelcome;
+  };
+
+  const run = async () => {
+    let failures = 0;
+    for (let next = 0; !closing.signal.aborted; next += 1) {
+      const address = addresses[next % addresses.length];
+      if (address === undefined) return;
+      try {
+        if (await attempt(address)) failures = 0;
+      } catch (error) {
+        if (closing.signal.aborted) return;
+        const controlPlane = `${address.host}:${address.port}`;
+        logger.warn({ controlPlane, err: error }, 'no stream from this control plane');
+      }
+      const boundMs = Math.min(first * 2 ** Math.min(failures, 16), longest);
+      failures += 1;
+      // Part of the wait is random, so that a thousand nodes don't come back in one instant.
+      const waitMs = boundMs / 2 + (boundMs / 2) * random();
+      await delay(waitMs, undefined, { signal: closing.signal }).catch(() => {});
+    }
+  };
+  const running = run();
+
+  return {
+    get status() {
+      return status;
+    },
+    healthChanged: () => reportHealth(),
+    async close() {
+      closing.abort();
+      await running;
+    },
+  };
+}
+
+function withoutStale({ staleSince: _, ...status }: LinkStatus): LinkStatus {
+  return status;
+}
+
+function shuffled<Item>(items: readonly Item[], random: () => number): Item[] {
+  return items
+    .map((item) => ({ item, rank: random() }))
+    .sort((left, right) => left.rank - right.rank)
+    .map(({ item }) => item);
+}
