@@ -10,6 +10,8 @@ export interface Downstream {
    * certificate was shown: the engine tells only names that have a context of their own.
    */
   readonly serverName: string | undefined;
+  /** Whether the connection's listener was replaced: it is then closed after the answer. */
+  readonly isDraining?: () => boolean;
 }
 
 /**

@@ -61,7 +61,10 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
     }
     this.#head = head;
     this.#exchange.closeAfter =
-      head.body.kind === 'chunked' || head.wantsClose || this.#context.options.isDraining();
+      head.body.kind === 'chunked' ||
+      head.wantsClose ||
+      this.#context.options.isDraining() ||
+      this.#downstream.isDraining?.() === true;
     // Also where the answer needs no body: it must not be sent while the engine still reads it.
     if (expectsBody(head)) this.#exchange.receiveBody(this);
     this.#route(head, formatPeerAddress(res.getRemoteAddress()));
