@@ -1,0 +1,95 @@
+import type { CertificateId } from '../../shared/gateway-model.js';
+import {
+  type Hostname,
+  matchesHost,
+  parseHostname,
+  parseHostPattern,
+} from '../../shared/hostname.js';
+import type { RejectedEntry, ServedCertificate } from '../../shared/snapshot.js';
+import type { Binding, CertificateSource } from './certificate-source.js';
+import { findPairFault, probeFingerprint } from './probe.js';
+
+/** One handshake costs about 2 ms of the thread, client's side included. */
+const maxHandshakes = 8;
+
+/**
+ * Proves, before a revision is reported as served, that the certificates it brought can be shown.
+ * A certificate that can't is rejected: the source answers with the last good one from then on.
+ */
+export class CertificateProof {
+  readonly rejections: RejectedEntry[] = [];
+  readonly #source: CertificateSource;
+  readonly #proved = new Set<CertificateId>();
+  #handshakes = 0;
+
+  constructor(source: CertificateSource) {
+    this.#source = source;
+  }
+
+  /** Shows each host's certificate on the app behind `socketPath`, as far as handshakes are left. */
+  async byHandshake(hosts: Iterable<Hostname>, socketPath: string): Promise<void> {
+    for (const host of hosts) {
+      if (this.#handshakes >= maxHandshakes) return;
+      const next = this.#next(host);
+      if (next === undefined) continue;
+      this.#handshakes += 1;
+      const fault = await handshakeFault(host, next.certificate, socketPath);
+      if (fault !== undefined) this.#reject(next.binding, fault);
+    }
+  }
+
+  /** Checks what no handshake was left for. */
+  async byParsing(hosts: Iterable<Hostname>): Promise<void> {
+    for (const host of hosts) {
+      const next = this.#next(host);
+      if (next === undefined) continue;
+      const fault = findPairFault(next.certificate);
+      if (fault !== undefined) this.#reject(next.binding, fault);
+      // About a millisecond each: connections must not wait for all of them.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  /** What is still to be proved for a host: nothing if it has no certificate or a proved one. */
+  #next(host: Hostname): { binding: Binding; certificate: ServedCertificate } | undefined {
+    const binding = this.#source.binding(host);
+    if (binding === undefined || this.#proved.has(binding.certificateId)) return undefined;
+    this.#proved.add(binding.certificateId);
+    const certificate = this.#source.certificate(binding);
+    if (certificate?.id === binding.certificateId) return { binding, certificate };
+    if (!this.#source.isRejected(binding.certificateId)) {
+      this.#reject(binding, 'the key can not be read from the store of the node');
+    }
+    return undefined;
+  }
+
+  #reject({ certificateId, requestHost }: Binding, reason: string): void {
+    this.#source.reject(certificateId);
+    this.rejections.push({ certificateId, hosts: [requestHost], reason });
+  }
+}
+
+async function handshakeFault(
+  host: Hostname,
+  certificate: ServedCertificate,
+  socketPath: string,
+): Promise<string | undefined> {
+  try {
+    const shown = await probeFingerprint(socketPath, host);
+    if (shown === certificate.fingerprint256) return undefined;
+    return findPairFault(certificate) ?? 'the TLS engine can not load this kind of certificate';
+  } catch (error) {
+    return `a test handshake failed: ${error instanceof Error ? error.message : 'unknown'}`;
+  }
+}
+
+/** A name to try each changed `request_host` with: itself, or one that the pattern matches. */
+export function hostsToProve(changed: readonly string[]): Hostname[] {
+  return changed.flatMap((requestHost) => {
+    const pattern = parseHostPattern(requestHost);
+    if (pattern === undefined) return [];
+    if (pattern.kind === 'exact') return [pattern.host];
+    const example = parseHostname(requestHost.replace('*', 'signet-probe'));
+    return example !== undefined && matchesHost(pattern, example) ? [example] : [];
+  });
+}

@@ -1,0 +1,60 @@
+import type { CertificateId } from '../../shared/gateway-model.js';
+import type { Hostname } from '../../shared/hostname.js';
+import type { ServedCertificate } from '../../shared/snapshot.js';
+import type { RouteTable } from '../routing/route-table.js';
+import type { NodeStoreReader } from '../store/node-store.js';
+
+/** Which certificate a host is bound to, by which `request_host`. */
+export interface Binding {
+  readonly certificateId: CertificateId;
+  /** As the API has it: the host itself in some letter case, or a pattern. */
+  readonly requestHost: string;
+}
+
+/** Rejections are rare; a node that has collected more than this forgets the oldest. */
+const maxRejected = 10_000;
+
+/**
+ * What a host is to be shown, as the node's store says now. Everything is synchronous: a handshake
+ * waits for it.
+ */
+export class CertificateSource {
+  readonly #store: NodeStoreReader;
+  readonly #routes: RouteTable;
+  readonly #rejected = new Set<CertificateId>();
+
+  constructor(store: NodeStoreReader, routes: RouteTable) {
+    this.#store = store;
+    this.#routes = routes;
+  }
+
+  /** `undefined` where the default certificate is shown. */
+  binding(host: Hostname): Binding | undefined {
+    const route = this.#routes.selectByServerName(host);
+    const requestHost = route?.api.requestHost;
+    if (route?.ssl === undefined || requestHost === undefined) return undefined;
+    return { certificateId: route.ssl.config.certificateId, requestHost };
+  }
+
+  /** The bound certificate, or the last good one where the bound one was rejected. */
+  certificate(binding: Binding): ServedCertificate | undefined {
+    if (!this.#rejected.has(binding.certificateId)) {
+      const bound = this.#store.certificate(binding.certificateId);
+      if (bound !== undefined) return bound;
+    }
+    const lastGood = this.#store.lastGoodCertificate(binding.requestHost);
+    return lastGood && !this.#rejected.has(lastGood.id) ? lastGood : undefined;
+  }
+
+  isRejected(id: CertificateId): boolean {
+    return this.#rejected.has(id);
+  }
+
+  /** Never tries this certificate again: ids are not reused, so it stays as bad as it is. */
+  reject(id: CertificateId): void {
+    this.#rejected.add(id);
+    if (this.#rejected.size <= maxRejected) return;
+    const [oldest] = this.#rejected;
+    if (oldest !== undefined) this.#rejected.delete(oldest);
+  }
+}

@@ -1,0 +1,157 @@
+import type { CertificateId } from '../../shared/gateway-model.js';
+import type { Hostname } from '../../shared/hostname.js';
+import type { Logger } from '../../shared/logger.js';
+import type { AppliedChanges } from '../store/node-store.js';
+import { BloomFilter } from './bloom-filter.js';
+import type { CertificateSource } from './certificate-source.js';
+import { type ContextName, parseContextName } from './context-name.js';
+import type { TlsApp, TlsAppOwner } from './tls-app.js';
+
+export interface GenerationOptions {
+  readonly source: CertificateSource;
+  readonly logger: Logger;
+  /** Contexts above which a generation asks to be replaced. */
+  readonly contextBudget: number;
+  /** Contexts for names in other than lower case; clients beyond it get the default certificate. */
+  readonly spellingBudget: number;
+  /** Told first in every handshake that asks for a name: nothing may write to a connection then. */
+  readonly enterHandshake: () => void;
+}
+
+export interface GenerationOwner {
+  /** The context budget is full; said once. Called inside a handshake. */
+  filled(): void;
+  /** The last HTTP connection has closed. */
+  emptied(): void;
+}
+
+/**
+ * The names that one app has shown since it began to take connections. Contexts are made when a name
+ * is first asked for and stay until the generation is over, because a name can't be removed from an
+ * app with connections.
+ *
+ * Sessions outlive contexts: the engine's tickets belong to the app, so a client that was ever shown
+ * a certificate by this app can resume with it. So `isOutdatedBy` also remembers, for as long as the
+ * app is used, which names were answered with the default certificate, and what earlier generations
+ * of the app have shown.
+ */
+export class Generation implements TlsAppOwner {
+  readonly app: TlsApp;
+  readonly #options: GenerationOptions;
+  readonly #shown = new Map<Hostname, CertificateId>();
+  /** Names that this app showed in earlier generations, or the default certificate for in any. */
+  readonly #history: BloomFilter;
+  #owner: GenerationOwner | undefined;
+  #spellings = 0;
+  #isFull = false;
+
+  constructor(app: TlsApp, options: GenerationOptions, history = new BloomFilter()) {
+    this.app = app;
+    this.#options = options;
+    this.#history = history;
+    app.owner = this;
+    app.isDraining = false;
+  }
+
+  set owner(owner: GenerationOwner) {
+    this.#owner = owner;
+  }
+
+  get shownHosts(): Iterable<Hostname> {
+    return this.#shown.keys();
+  }
+
+  hasShown(host: Hostname): boolean {
+    return this.#shown.has(host);
+  }
+
+  /** Whether the app's memory of names is worn out, so that it should not be used again. */
+  get isWorn(): boolean {
+    return this.#history.isFull;
+  }
+
+  /** Whether a client may still see or resume, through this app, what `changes` has replaced. */
+  isOutdatedBy(changes: AppliedChanges): boolean {
+    const { hosts } = changes;
+    if (hosts === 'all' || changes.patternsChanged) {
+      if (!this.#history.isEmpty) return true;
+      for (const [host, shown] of this.#shown) if (this.#differs(host, shown)) return true;
+      return false;
+    }
+    return hosts.some((each) => {
+      const host = each as Hostname; // a host in lower case; a pattern is in neither collection
+      const shown = this.#shown.get(host);
+      if (shown !== undefined && this.#differs(host, shown)) return true;
+      return this.#history.mayHave(host);
+    });
+  }
+
+  /** What the next generation on this app has to remember; empties this one. */
+  bequeath(): BloomFilter {
+    for (const host of this.#shown.keys()) this.#history.add(host);
+    this.#shown.clear();
+    return this.#history;
+  }
+
+  /** Forgets what was shown to nobody but this thread's own probes. */
+  forget(): void {
+    this.#shown.clear();
+  }
+
+  serverNameMissing(sni: string): void {
+    this.#options.enterHandshake();
+    try {
+      const name = parseContextName(sni);
+      if (name !== undefined) this.#show(name);
+    } catch (error) {
+      // Thrown on, it would end the worker; so only this name goes without its certificate.
+      this.#options.logger.error({ err: error }, 'could not make a TLS context');
+    }
+  }
+
+  emptied(): void {
+    this.#owner?.emptied();
+  }
+
+  #show({ host, spelling }: ContextName): void {
+    const { source, contextBudget } = this.#options;
+    if (this.app.has(spelling)) this.#couldNotLoad(host);
+    const binding = source.binding(host);
+    const certificate = binding && source.certificate(binding);
+    if (certificate === undefined || (spelling !== host && !this.#takeSpelling())) {
+      this.#history.add(host);
+      return;
+    }
+    this.app.add(spelling, host, `${certificate.chainPem}\n${certificate.keyPem}\n`);
+    this.#shown.set(host, certificate.id);
+    if (this.app.contexts >= contextBudget && !this.#isFull) {
+      this.#isFull = true;
+      this.#owner?.filled();
+    }
+  }
+
+  /** The engine asks for a name that it was given: the pair could not be loaded, whatever the reason. */
+  #couldNotLoad(host: Hostname): void {
+    const { source, logger } = this.#options;
+    const certificateId = this.#shown.get(host);
+    if (certificateId === undefined || source.isRejected(certificateId)) return;
+    source.reject(certificateId);
+    logger.error({ host, certificateId }, 'the engine could not load a certificate');
+  }
+
+  // Every spelling is a context of its own and a name has 2ⁿ of them. No client but a scanner sends
+  // capitals, so a few are served and the rest get the default certificate.
+  #takeSpelling(): boolean {
+    if (this.#spellings >= this.#options.spellingBudget) return false;
+    this.#spellings += 1;
+    return true;
+  }
+
+  #differs(host: Hostname, shown: CertificateId): boolean {
+    const { source } = this.#options;
+    const binding = source.binding(host);
+    if (binding === undefined) return true;
+    if (binding.certificateId === shown && !source.isRejected(shown)) return false;
+    return source.certificate(binding)?.id !== shown;
+  }
+}

@@ -1,0 +1,37 @@
+import type { GatewayHandler } from '../proxy/downstream.js';
+import { type AppDescriptor, createHttpApp, type EngineApp } from './engine.js';
+
+/** The plain side of one worker: one app for the thread's whole life. */
+export class HttpListener {
+  readonly descriptor: AppDescriptor;
+  readonly #app: EngineApp = createHttpApp();
+  #connections = 0;
+  #accepted = 0;
+
+  /** @param port as clients see it. */
+  constructor(handler: GatewayHandler, port: number) {
+    this.descriptor = this.#app.getDescriptor();
+    const downstream = { scheme: 'http', port, serverName: undefined } as const;
+    this.#app.any('/*', (res, req) => handler(res, req, downstream));
+    this.#app.filter((_res, change) => this.#count(Number(change)));
+  }
+
+  get connections(): number {
+    return this.#connections;
+  }
+
+  /** Connections ever taken. */
+  get accepted(): number {
+    return this.#accepted;
+  }
+
+  /** Cuts all connections. Must have been called before the thread ends. */
+  close(): void {
+    this.#app.close();
+  }
+
+  #count(change: number): void {
+    this.#connections += change;
+    if (change > 0) this.#accepted += 1;
+  }
+}

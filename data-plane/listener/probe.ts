@@ -1,0 +1,44 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { connect } from 'node:tls';
+import type { ServedCertificate } from '../../shared/snapshot.js';
+
+const probeTimeoutMs = 5_000;
+
+/**
+ * Makes one handshake with an app of this thread and says what it was shown.
+ *
+ * @returns SHA-256 of the leaf's DER, 64 lower-case hex digits.
+ * @throws Error if the handshake fails.
+ */
+export function probeFingerprint(socketPath: string, serverName: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({
+      path: socketPath,
+      servername: serverName,
+      // Its own certificates are compared by fingerprint; short keys that clients may refuse are served.
+      rejectUnauthorized: false,
+      ciphers: 'DEFAULT@SECLEVEL=0',
+    });
+    socket.setTimeout(probeTimeoutMs, () => socket.destroy(new Error('no answer in time')));
+    socket.once('error', reject);
+    socket.once('secureConnect', () => {
+      const leaf = socket.getPeerX509Certificate();
+      socket.destroy();
+      if (leaf === undefined) reject(new Error('no certificate was shown'));
+      else resolve(leaf.fingerprint256.replaceAll(':', '').toLowerCase());
+    });
+  });
+}
+
+/** What is wrong with a chain and key by themselves; `undefined` if nothing is. No handshake is made. */
+export function findPairFault(certificate: ServedCertificate): string | undefined {
+  try {
+    const leaf = new X509Certificate(certificate.chainPem);
+    if (!leaf.checkPrivateKey(createPrivateKey(certificate.keyPem))) {
+      return 'the key does not match the leaf';
+    }
+    return undefined;
+  } catch {
+    return 'the chain or the key does not parse'; // the error's text could quote the key
+  }
+}

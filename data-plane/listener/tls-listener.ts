@@ -1,0 +1,249 @@
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Hostname } from '../../shared/hostname.js';
+import type { RejectedEntry } from '../../shared/snapshot.js';
+import type { AppliedChanges } from '../store/node-store.js';
+import type { BloomFilter } from './bloom-filter.js';
+import { CertificateProof, hostsToProve } from './certificate-proof.js';
+import type { AppDescriptor } from './engine.js';
+import { Generation, type GenerationOptions } from './generation.js';
+import { TlsApp, type TlsAppOptions } from './tls-app.js';
+
+export interface TlsListenerOptions {
+  readonly app: TlsAppOptions;
+  readonly generation: GenerationOptions;
+  /** Directory with mode 0700 for the sockets of this thread's own test handshakes. */
+  readonly probeDirectory: string;
+  /** Tells the listeners of a process apart in that directory. */
+  readonly name: string;
+  /** Lets the acceptor hand connections to `add` and no more to `remove`; then resolves. */
+  readonly swap: (add: AppDescriptor, remove: AppDescriptor) => Promise<void>;
+  /** How long connections of a replaced generation may last. */
+  readonly drainTimeoutMs: number;
+  /** Whether this worker is the one of its process that parses the pair of the n-th changed host. */
+  readonly isChargedWith: (n: number) => boolean;
+  /** So many apps had to be given up that the thread should be ended to free them. */
+  readonly wornOut: () => void;
+}
+
+export interface TlsListenerStats {
+  readonly connections: number;
+  readonly accepted: number;
+  /** Generations that still drain. */
+  readonly draining: number;
+  readonly generations: number;
+  readonly contexts: number;
+  /** Apps given up for good, each about 40 KB until the thread ends. */
+  readonly discarded: number;
+}
+
+/** An app that is free: no connections, no names, but sessions of its that clients may still hold. */
+interface Spare {
+  readonly app: TlsApp;
+  readonly history: BloomFilter;
+}
+
+/** A connection is handed over through its app's queue, so one may still come after the removal. */
+const handOverMs = 20;
+const maxDiscarded = 250;
+
+/**
+ * The TLS side of one worker: one generation that takes connections, older ones that drain.
+ *
+ * A rotation is a new generation only if the current one has shown the changed name, or may have
+ * answered it with the default certificate; else the next handshake finds the change by itself. So
+ * no handshake that begins after `apply` has resolved sees or resumes an older certificate.
+ */
+export class TlsListener {
+  readonly #options: TlsListenerOptions;
+  #current: Generation;
+  readonly #draining = new Set<Generation>();
+  /** Those of them whose tickets show a certificate that was replaced: their apps are not used again. */
+  readonly #outdated = new Set<Generation>();
+  #spares: Spare[] = [];
+  /** An app that takes no client: certificates of names nobody has asked for are tried on it. */
+  #bench: Generation | undefined;
+  readonly #apps = new Set<TlsApp>();
+  #appCount = 0;
+  #generationCount = 0;
+  #discarded = 0;
+  #replacedAt = 0;
+  #work: Promise<unknown> = Promise.resolve();
+  #isClosed = false;
+
+  constructor(options: TlsListenerOptions) {
+    this.#options = options;
+    this.#current = this.#newGeneration();
+  }
+
+  /** The app that takes connections now. */
+  get descriptor(): AppDescriptor {
+    return this.#current.app.descriptor;
+  }
+
+  get stats(): TlsListenerStats {
+    let connections = 0;
+    let accepted = 0;
+    let contexts = 0;
+    for (const app of this.#apps) {
+      connections += app.connections;
+      accepted += app.accepted;
+      contexts += app.contexts;
+    }
+    return {
+      connections,
+      accepted,
+      contexts,
+      draining: this.#draining.size,
+      generations: this.#generationCount,
+      discarded: this.#discarded,
+    };
+  }
+
+  /**
+   * Resolves when every new handshake shows what the store holds now. The route table must have been
+   * refreshed. Calls are worked off one by one.
+   */
+  apply(changes: AppliedChanges): Promise<readonly RejectedEntry[]> {
+    return this.#inTurn(async () => {
+      this.#outdate(changes);
+      const isOutdated = this.#current.isOutdatedBy(changes);
+      const changed = changes.hosts === 'all' ? [] : hostsToProve(changes.hosts);
+      const hot = changes.hosts === 'all' ? [...this.#current.shownHosts] : changed;
+      const proof = new CertificateProof(this.#options.generation.source);
+      if (isOutdated) {
+        const shown = hot.filter((host) => this.#current.hasShown(host));
+        await this.#replace({ isOutdated }, (path) => proof.byHandshake(shown, path));
+      }
+      await this.#proveOnBench(proof, changed);
+      await proof.byParsing(changed.filter((_host, n) => this.#options.isChargedWith(n)));
+      return proof.rejections;
+    });
+  }
+
+  /** Tells all connections to go once answered; new ones must not come any more. */
+  startDraining(): void {
+    for (const app of this.#apps) app.isDraining = true;
+  }
+
+  /** Cuts all connections. Must have been called before the thread ends. */
+  close(): void {
+    this.#isClosed = true;
+    for (const app of this.#apps) app.close();
+  }
+
+  #inTurn<Result>(task: () => Promise<Result>): Promise<Result> {
+    const result = this.#work.then(task);
+    this.#work = result.catch(() => undefined); // reported to the caller; the next one starts afresh
+    return result;
+  }
+
+  /** Old generations keep what they have shown until they end, and so do tickets of theirs. */
+  #outdate(changes: AppliedChanges): void {
+    for (const generation of this.#draining) {
+      if (generation.isOutdatedBy(changes)) this.#outdated.add(generation);
+    }
+    this.#spares = this.#spares.filter(({ app, history }) => {
+      const hosts = changes.hosts === 'all' || changes.patternsChanged ? undefined : changes.hosts;
+      const isClean = hosts ? !hosts.some((host) => history.mayHave(host)) : history.isEmpty;
+      if (!isClean) this.#discard(app);
+      return isClean;
+    });
+  }
+
+  async #replace(
+    { isOutdated }: { isOutdated: boolean },
+    prove: (socketPath: string) => Promise<void>,
+  ): Promise<void> {
+    // Each generation drains for seconds. Waiting a little longer the more of them there are bounds
+    // their number at about a hundred under rotation without a pause, and costs nothing otherwise.
+    const wait = this.#replacedAt + this.#draining.size - performance.now();
+    if (wait > 0) await delay(wait);
+    const next = this.#newGeneration();
+    await prove(next.app.socketPath);
+    if (this.#isClosed) return;
+    const previous = this.#current;
+    this.#current = next;
+    await this.#options.swap(next.app.descriptor, previous.app.descriptor);
+    this.#replacedAt = performance.now();
+    if (isOutdated) this.#outdated.add(previous);
+    this.#drain(previous);
+  }
+
+  #drain(generation: Generation): void {
+    this.#draining.add(generation);
+    generation.app.isDraining = true;
+    const deadline = setTimeout(() => generation.app.close(), this.#options.drainTimeoutMs).unref();
+    const retireIfEmpty = () => {
+      if (generation.app.connections > 0 || !this.#draining.has(generation)) return;
+      clearTimeout(deadline);
+      void this.#retire(generation);
+    };
+    setTimeout(() => {
+      generation.owner = { filled: () => {}, emptied: retireIfEmpty };
+      retireIfEmpty();
+    }, handOverMs).unref();
+  }
+
+  async #retire(generation: Generation): Promise<void> {
+    const { logger } = this.#options.generation;
+    this.#draining.delete(generation);
+    const isOutdated = this.#outdated.delete(generation);
+    if (this.#isClosed) return;
+    try {
+      await generation.app.removeAll();
+    } catch (error) {
+      logger.error({ err: error }, 'a drained generation could not be emptied');
+      this.#discard(generation.app);
+      return;
+    }
+    if (isOutdated || generation.isWorn) this.#discard(generation.app);
+    else this.#spares.push({ app: generation.app, history: generation.bequeath() });
+  }
+
+  #discard(app: TlsApp): void {
+    app.close();
+    app.owner = undefined;
+    this.#apps.delete(app);
+    this.#discarded += 1;
+    if (this.#discarded % maxDiscarded === 0) this.#options.wornOut();
+  }
+
+  #newGeneration(): Generation {
+    const spare = this.#spares.pop();
+    const app = spare?.app ?? this.#newApp();
+    const generation = new Generation(app, this.#options.generation, spare?.history);
+    generation.owner = {
+      // Inside a handshake: everything that follows happens in a later turn.
+      filled: () => setImmediate(() => void this.#inTurn(() => this.#renew(generation))),
+      emptied: () => {},
+    };
+    this.#generationCount += 1;
+    return generation;
+  }
+
+  #newApp(): TlsApp {
+    const { app: options, probeDirectory, name } = this.#options;
+    this.#appCount += 1;
+    const app = new TlsApp(options, join(probeDirectory, `${name}-${this.#appCount}`));
+    this.#apps.add(app);
+    return app;
+  }
+
+  /** The context budget is full: hot names get a context again at once, the rest is freed. */
+  async #renew(generation: Generation): Promise<void> {
+    if (generation !== this.#current || this.#isClosed) return;
+    // Nothing it has shown was changed: its app can be used again.
+    await this.#replace({ isOutdated: false }, async () => {});
+  }
+
+  async #proveOnBench(proof: CertificateProof, hosts: readonly Hostname[]): Promise<void> {
+    if (hosts.length === 0) return;
+    this.#bench ??= this.#newGeneration();
+    const { app } = this.#bench;
+    await proof.byHandshake(hosts, app.socketPath);
+    while (app.connections > 0) await delay(1); // its own probes, closed by now on their side
+    await app.removeAll();
+    this.#bench.forget();
+  }
+}
