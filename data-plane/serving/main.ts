@@ -1,0 +1,115 @@
+import { createLogger, type RootLogger } from '../../shared/create-logger.js';
+import { tls12Ciphers } from '../listener/cipher-policy.js';
+import { Acceptor } from './acceptor.js';
+import type { ServingCommand, ServingReport, ServingSettings } from './messages.js';
+import { WorkerPool } from './worker-pool.js';
+
+/**
+ * Composition root of a serving process: forked by the supervisor, told everything by message. Its
+ * main thread owns the listen sockets and serves nothing itself.
+ */
+class ServingProcess {
+  readonly #logger: RootLogger;
+  readonly #http: Acceptor;
+  readonly #https: Acceptor;
+  readonly #pool: WorkerPool;
+  readonly #settings: ServingSettings;
+
+  constructor(settings: ServingSettings) {
+    this.#settings = settings;
+    this.#logger = createLogger({ level: settings.logLevel, role: 'serving' });
+    this.#http = new Acceptor(undefined);
+    this.#https = new Acceptor(tls12Ciphers(settings.cipherPolicy));
+    this.#pool = new WorkerPool({
+      settings,
+      acceptors: { http: this.#http, https: this.#https },
+      logger: this.#logger,
+    });
+  }
+
+  /**
+   * Listens once there is somebody to hand connections to.
+   * @throws Error if a worker does not start or an address can't be had.
+   */
+  async start(): Promise<void> {
+    const { http, https, isSharingPorts } = this.#settings;
+    await this.#pool.start();
+    this.#http.listen(http, isSharingPorts);
+    this.#https.listen(https, isSharingPorts);
+    report({ kind: 'ready' });
+  }
+
+  async obey(command: ServingCommand): Promise<void> {
+    switch (command.kind) {
+      case 'start':
+        return;
+      case 'apply': {
+        const rejections = await this.#pool.apply(command.changes);
+        report({ kind: 'applied', id: command.id, rejections });
+        return;
+      }
+      case 'stats':
+        report({ kind: 'stats', id: command.id, stats: await this.#pool.stats() });
+        return;
+      case 'restart-workers':
+        await this.#pool.restart();
+        report({ kind: 'workers-restarted', id: command.id });
+        return;
+      case 'log-level':
+        this.#logger.level = command.level;
+        this.#pool.tell(command);
+        return;
+      case 'drain':
+        await this.#drain();
+        return;
+      default:
+        command satisfies never;
+    }
+  }
+
+  async #drain(): Promise<void> {
+    this.#http.stopListening();
+    this.#https.stopListening();
+    await this.#pool.drain();
+    this.#http.close();
+    this.#https.close();
+    process.exit(0); // in order: no thread with an app is left
+  }
+}
+
+/**
+ * Ends the process with its workers as they are. Not by `process.exit`: it ends the threads first,
+ * and one whose connections are open makes the engine abort the process, with a core dump.
+ */
+function endNow(): void {
+  process.kill(process.pid, 'SIGKILL');
+}
+
+function report(message: ServingReport): void {
+  process.send?.(message, (error: Error | null) => {
+    if (error !== null) endNow(); // the supervisor is gone
+  });
+}
+
+let serving: ServingProcess | undefined;
+
+async function receive(command: ServingCommand): Promise<void> {
+  if (command.kind !== 'start') {
+    await serving?.obey(command);
+    return;
+  }
+  try {
+    serving = new ServingProcess(command.settings);
+    await serving.start();
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    process.send?.({ kind: 'failed', message } satisfies ServingReport, endNow);
+  }
+}
+
+process.on('message', (command: ServingCommand) => void receive(command));
+// Without a supervisor nobody would tell it of changes, and the next one needs its ports.
+process.on('disconnect', endNow);
+// The supervisor says when to go, also after a signal to the whole process group.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => {});

@@ -1,0 +1,139 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { LogLevel } from '../../shared/config-schema.js';
+import type { RejectedEntry } from '../../shared/snapshot.js';
+import type { AppliedChanges } from '../store/node-store.js';
+import type { ServingCommand, ServingReport, ServingSettings } from './messages.js';
+import { PendingReplies } from './pending-replies.js';
+import type { ServingStats } from './serving-stats.js';
+
+const servingFile = fileURLToPath(new URL('./main.js', import.meta.url));
+/** Request line and headers of one request; the engine's own limit is 4096. */
+const maxRequestHeadBytes = 65_536;
+const startTimeoutMs = 20_000;
+/** A worker that does not come back from a change for so long never will. */
+const applyTimeoutMs = 30_000;
+
+/** The supervisor's side of one serving process, from fork to end. */
+export class ServingChild {
+  /** It accepts connections; rejects if it ends before, with its own words if it said any. */
+  readonly ready: Promise<void>;
+  /** How it ended. Never rejects. */
+  readonly ended: Promise<string>;
+  readonly #child: ChildProcess;
+  readonly #applied = new PendingReplies<readonly RejectedEntry[]>([]);
+  readonly #stats = new PendingReplies<ServingStats | undefined>(undefined);
+  readonly #restarted = new PendingReplies<void>(undefined);
+  #becameReady: () => void = () => {};
+  #failure: string | undefined;
+
+  constructor(settings: Omit<ServingSettings, 'socketDirectory'>) {
+    // Socket paths are short by law (107 bytes); a data directory's need not be.
+    const socketDirectory = mkdtempSync(join(tmpdir(), 'signet-'));
+    const child = fork(servingFile, [], {
+      // The engine prints on standard output, from C++, and would block on a pipe that nobody reads.
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      serialization: 'advanced',
+      // Read once, when the engine is loaded: a worker's environment would come too late.
+      env: { ...inherited(), UWS_HTTP_MAX_HEADERS_SIZE: `${maxRequestHeadBytes}` },
+    });
+    this.#child = child;
+    this.ended = new Promise<string>((resolve) => {
+      child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
+      child.once('error', (error) => resolve(error.message));
+    }).then((how) => {
+      rmSync(socketDirectory, { recursive: true, force: true });
+      this.#applied.gone();
+      this.#stats.gone();
+      this.#restarted.gone();
+      return how;
+    });
+    this.ready = new Promise((resolve, reject) => {
+      this.#becameReady = resolve;
+      void this.ended.then((how) =>
+        reject(new Error(this.#failure ?? `the serving process ended: ${how}`)),
+      );
+    });
+    this.ready.catch(() => undefined); // whoever awaits it hears of it, and `ended` always does
+    child.on('message', (message) => this.#hear(message as ServingReport)); // only our own program writes there
+    this.#send({ kind: 'start', settings: { ...settings, socketDirectory } });
+    this.#killUnlessIn(startTimeoutMs, this.ready);
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  apply(changes: AppliedChanges): Promise<readonly RejectedEntry[]> {
+    const applied = this.#applied.request((id) => this.#send({ kind: 'apply', id, changes }));
+    this.#killUnlessIn(applyTimeoutMs, applied);
+    return applied;
+  }
+
+  stats(): Promise<ServingStats | undefined> {
+    return this.#stats.request((id) => this.#send({ kind: 'stats', id }));
+  }
+
+  restartWorkers(): Promise<void> {
+    return this.#restarted.request((id) => this.#send({ kind: 'restart-workers', id }));
+  }
+
+  setLogLevel(level: LogLevel): void {
+    this.#send({ kind: 'log-level', level });
+  }
+
+  /** Lets requests under way end. Resolves when the process has ended. */
+  async drain(timeoutMs: number): Promise<void> {
+    this.#send({ kind: 'drain' });
+    this.#killUnlessIn(timeoutMs, this.ended);
+    await this.ended;
+  }
+
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.ended;
+  }
+
+  #killUnlessIn(ms: number, done: Promise<unknown>): void {
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), ms);
+    const stop = () => clearTimeout(timer);
+    done.then(stop, stop);
+  }
+
+  #hear(report: ServingReport): void {
+    switch (report.kind) {
+      case 'ready':
+        this.#becameReady();
+        return;
+      case 'failed':
+        this.#failure = report.message;
+        return;
+      case 'applied':
+        this.#applied.settle(report.id, report.rejections);
+        return;
+      case 'stats':
+        this.#stats.settle(report.id, report.stats);
+        return;
+      case 'workers-restarted':
+        this.#restarted.settle(report.id, undefined);
+        return;
+      default:
+        report satisfies never;
+    }
+  }
+
+  #send(command: ServingCommand): void {
+    // An error means that the process is gone; `ended` tells.
+    this.#child.send(command, () => undefined);
+  }
+}
+
+/** Settings come by message; the process inherits no token or connection string. */
+function inherited(): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !name.startsWith('SIGNET_')),
+  );
+}

@@ -1,0 +1,220 @@
+import { createLogger, type RootLogger } from '../../shared/create-logger.js';
+import type { RejectedEntry } from '../../shared/snapshot.js';
+import { CertificateSource } from '../listener/certificate-source.js';
+import { tls12Ciphers } from '../listener/cipher-policy.js';
+import { HttpListener } from '../listener/http-listener.js';
+import { KeyFile } from '../listener/key-file.js';
+import { TlsListener } from '../listener/tls-listener.js';
+import { Gateway, type ProxyCounters } from '../proxy/gateway.js';
+import { trustOnly } from '../proxy/trusted-proxies.js';
+import { RouteTable } from '../routing/route-table.js';
+import type { AppliedChanges, NodeStoreReader } from '../store/node-store.js';
+import { openNodeStoreReader } from '../store/open-node-store.js';
+import type { WorkerCommand, WorkerReport, WorkerTask } from './messages.js';
+import type { ServingStats } from './serving-stats.js';
+
+/** Contexts for names that a client wrote with capitals, in one generation. */
+const spellingBudget = 64;
+/** A drain ends before its deadline if no request was under way for this long. */
+const quietMs = 3_000;
+const drainCheckMs = 25;
+
+/** One worker thread: its view of the node's store, its gateway, its two listeners. */
+export class ServingWorker {
+  readonly #task: WorkerTask;
+  readonly #logger: RootLogger;
+  readonly #store: NodeStoreReader;
+  readonly #routes: RouteTable;
+  readonly #source: CertificateSource;
+  readonly #gateway: Gateway;
+  readonly #keyFile = new KeyFile();
+  readonly #tls: TlsListener;
+  readonly #http: HttpListener;
+  readonly #counters: ProxyCounters = {
+    requestsTotal: 0,
+    requestsActive: 0,
+    upstreamFailures: 0,
+    clientAborts: 0,
+  };
+  readonly #swaps: (() => void)[] = [];
+  #isDraining = false;
+  #isClosed = false;
+
+  constructor(task: WorkerTask) {
+    const { settings } = task;
+    this.#task = task;
+    this.#logger = createLogger({ level: settings.logLevel, role: `worker ${task.name}` });
+    this.#store = openNodeStoreReader({ dataDirectory: settings.dataDirectory });
+    this.#routes = new RouteTable(this.#store);
+    this.#source = new CertificateSource(this.#store, this.#routes);
+    for (const id of settings.rejected) this.#source.reject(id);
+    this.#gateway = this.#createGateway();
+    this.#tls = this.#createTlsListener();
+    this.#http = new HttpListener(this.#gateway.handle, settings.http.port);
+    task.port.on('message', (command: WorkerCommand) => this.#obey(command));
+    this.#report({
+      kind: 'ready',
+      http: this.#http.descriptor,
+      https: this.#tls.descriptor,
+    });
+  }
+
+  /** Asks to be replaced after a defect: what is under way ends in order, somebody else takes over. */
+  failed(error: unknown): void {
+    this.#logger.error({ err: error }, 'defect in a worker');
+    this.#report({ kind: 'replace-me', reason: 'defect' });
+  }
+
+  /**
+   * The thread ends and nothing can stop it. Apps must be out of the acceptors and closed by then, or
+   * the process dies; both threads know that only through the gate.
+   */
+  closeNow(): void {
+    if (this.#isClosed) return;
+    this.#report({ kind: 'ending' });
+    Atomics.wait(new Int32Array(this.#task.gate), 0, 0, 2_000);
+    this.#closeListeners();
+  }
+
+  #createGateway(): Gateway {
+    const { product, limits, verifyUpstreamTls, trustedIps } = this.#task.settings.gateway;
+    return new Gateway({
+      routes: this.#routes,
+      logger: this.#logger,
+      product,
+      limits,
+      counters: this.#counters,
+      isDraining: () => this.#isDraining,
+      upstreamTls: { verify: verifyUpstreamTls },
+      ...(trustedIps.length > 0 && { trustedProxies: trustOnly(trustedIps) }),
+    });
+  }
+
+  #createTlsListener(): TlsListener {
+    const { settings, name, index } = this.#task;
+    const { defaultCertificate, unknownServerName, contextBudget } = settings;
+    const showsDefault = unknownServerName === 'default';
+    return new TlsListener({
+      app: {
+        defaultPem: showsDefault
+          ? `${defaultCertificate.chainPem}\n${defaultCertificate.keyPem}\n`
+          : undefined,
+        ciphers: tls12Ciphers(settings.cipherPolicy),
+        keyFile: this.#keyFile,
+        handler: this.#gateway.handle,
+        port: settings.https.port,
+      },
+      generation: {
+        source: this.#source,
+        logger: this.#logger,
+        contextBudget,
+        spellingBudget,
+        enterHandshake: () => this.#gateway.turn.enterRead(),
+      },
+      probeDirectory: settings.socketDirectory,
+      name,
+      swap: (add, remove) => this.#swap({ kind: 'swap', add, remove }),
+      drainTimeoutMs: settings.drainTimeoutMs,
+      isChargedWith: (n) => n % settings.workers === index,
+      wornOut: () => this.#report({ kind: 'replace-me', reason: 'apps used up' }),
+    });
+  }
+
+  #obey(command: WorkerCommand): void {
+    switch (command.kind) {
+      case 'apply':
+        void this.#apply(command.id, command.changes);
+        return;
+      case 'reject':
+        for (const id of command.certificateIds) this.#source.reject(id);
+        return;
+      case 'stats':
+        this.#report({ kind: 'stats', id: command.id, stats: this.#stats() });
+        return;
+      case 'log-level':
+        this.#logger.level = command.level;
+        return;
+      case 'swapped':
+        this.#swaps.shift()?.();
+        return;
+      case 'retire':
+        void this.#retire();
+        return;
+      default:
+        command satisfies never;
+    }
+  }
+
+  async #apply(id: number, changes: AppliedChanges): Promise<void> {
+    let rejections: readonly RejectedEntry[] = [];
+    try {
+      this.#routes.refresh(changes);
+      if (!this.#isDraining) rejections = await this.#tls.apply(changes);
+    } catch (error) {
+      // It may serve what was replaced; another worker starts from the store as it is now.
+      this.failed(error);
+    }
+    this.#report({ kind: 'applied', id, rejections });
+  }
+
+  /** One by one, in the order they were asked for; after retirement there is nothing to swap. */
+  #swap(report: WorkerReport): Promise<void> {
+    return new Promise((resolve) => {
+      this.#swaps.push(resolve);
+      this.#report(report);
+    });
+  }
+
+  /** The last request's connection closes after its answer; idle ones are cut, clients reconnect. */
+  async #retire(): Promise<void> {
+    const { drainTimeoutMs } = this.#task.settings;
+    this.#isDraining = true;
+    this.#tls.startDraining();
+    const deadline = performance.now() + drainTimeoutMs;
+    let quietSince = performance.now();
+    let lastSeen = '';
+    while (this.#connections() > 0 && performance.now() < deadline) {
+      const { requestsActive, requestsTotal } = this.#counters;
+      const seen = `${requestsTotal} ${this.#tls.stats.accepted} ${this.#http.accepted}`;
+      if (requestsActive > 0 || seen !== lastSeen) quietSince = performance.now();
+      lastSeen = seen;
+      if (performance.now() - quietSince > quietMs) break;
+      await new Promise((resolve) => setTimeout(resolve, drainCheckMs));
+    }
+    // Closes listeners in this turn; the engine frees their sockets at the end of it.
+    this.#closeListeners();
+    this.#gateway.close();
+    this.#store.close();
+    this.#keyFile.close();
+    setImmediate(() => this.#report({ kind: 'closed' }));
+  }
+
+  #closeListeners(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#tls.close();
+    this.#http.close();
+  }
+
+  #connections(): number {
+    return this.#tls.stats.connections + this.#http.connections;
+  }
+
+  #stats(): ServingStats {
+    const tls = this.#tls.stats;
+    return {
+      connectionsActive: tls.connections + this.#http.connections,
+      connectionsAccepted: tls.accepted + this.#http.accepted,
+      ...this.#counters,
+      generationsDraining: tls.draining,
+      generationsTotal: tls.generations,
+      contexts: tls.contexts,
+      discardedApps: tls.discarded,
+      workerRestarts: 0,
+    };
+  }
+
+  #report(report: WorkerReport): void {
+    this.#task.port.postMessage(report);
+  }
+}

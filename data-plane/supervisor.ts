@@ -1,0 +1,160 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { LogLevel } from '../shared/config-schema.js';
+import type { CertificateId } from '../shared/gateway-model.js';
+import type { ListenAddress } from '../shared/listen-address.js';
+import type { Logger } from '../shared/logger.js';
+import type { RejectedEntry } from '../shared/snapshot.js';
+import { claimPort } from './serving/claim-port.js';
+import type { ServingSettings } from './serving/messages.js';
+import { ServingChild } from './serving/serving-child.js';
+import { type ServingStats, sumStats } from './serving/serving-stats.js';
+import type { AppliedChanges } from './store/node-store.js';
+
+export interface SupervisorOptions {
+  readonly settings: Omit<ServingSettings, 'socketDirectory' | 'isSharingPorts' | 'rejected'>;
+  /** Serving processes that share the ports; with two or more, one may die and clients go on. */
+  readonly processes: number;
+  readonly logger: Logger;
+}
+
+/** Where clients reach the node, ports as they came out. */
+export interface ServedAddresses {
+  readonly http: ListenAddress;
+  readonly https: ListenAddress;
+}
+
+const shortestDelayMs = 10;
+const longestDelayMs = 800;
+/** A process that served for so long did not die of its start. */
+const steadyMs = 1_000;
+/** Beyond the drain's own deadline, for closing. */
+const drainGraceMs = 2_000;
+
+/**
+ * Starts the node's serving processes, tells them what changed, and has a new one up within a second
+ * where one ends: a fault of the TLS engine ends the whole process it happens in, and only that.
+ */
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #children = new Map<number, ServingChild>();
+  readonly #rejected = new Set<CertificateId>();
+  #settings: SupervisorOptions['settings'];
+  #restarts = 0;
+  #isStopping = false;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#settings = options.settings;
+  }
+
+  /** Serving processes that were started because another had ended. */
+  get restarts(): number {
+    return this.#restarts;
+  }
+
+  /** For tests and diagnostics. */
+  get pids(): readonly number[] {
+    return [...this.#children.values()].flatMap((child) => child.pid ?? []);
+  }
+
+  /**
+   * Resolves when every process accepts connections.
+   * @throws Error if an address can't be had or a process does not start; none is left running then.
+   */
+  async start(): Promise<ServedAddresses> {
+    const { settings, processes } = this.#options;
+    const http = await claimPort(settings.http);
+    const https = await claimPort(settings.https);
+    this.#settings = { ...settings, http, https };
+    const slots = Array.from({ length: processes }, (_, slot) => slot);
+    try {
+      await Promise.all(slots.map((slot) => this.#launch(slot).ready));
+    } catch (error) {
+      this.#isStopping = true;
+      await Promise.all([...this.#children.values()].map((child) => child.kill()));
+      throw error;
+    }
+    for (const [slot, child] of this.#children) void this.#watch(slot, child);
+    return { http, https };
+  }
+
+  /**
+   * Resolves when every worker of every process serves what the store holds now, proved by
+   * handshakes. A process that ends meanwhile takes its answer with it: the next one reads the store.
+   */
+  async applied(changes: AppliedChanges): Promise<RejectedEntry[]> {
+    const each = await Promise.all(this.#everyChild((child) => child.apply(changes)));
+    const rejections = merge(each.flat());
+    for (const { certificateId } of rejections) this.#rejected.add(certificateId);
+    return rejections;
+  }
+
+  async stats(): Promise<ServingStats> {
+    const each = await Promise.all(this.#everyChild((child) => child.stats()));
+    return sumStats(each.filter((stats) => stats !== undefined));
+  }
+
+  /** Replaces all worker threads, one after the other, without losing a connection. */
+  async restartWorkers(): Promise<void> {
+    await Promise.all(this.#everyChild((child) => child.restartWorkers()));
+  }
+
+  setLogLevel(logLevel: LogLevel): void {
+    this.#settings = { ...this.#settings, logLevel };
+    for (const child of this.#children.values()) child.setLogLevel(logLevel);
+  }
+
+  /** Takes no new connections, lets requests end, ends all processes. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    const timeoutMs = this.#settings.drainTimeoutMs + drainGraceMs;
+    await Promise.all(this.#everyChild((child) => child.drain(timeoutMs)));
+  }
+
+  #everyChild<Result>(ask: (child: ServingChild) => Result): Result[] {
+    return [...this.#children.values()].map(ask);
+  }
+
+  #launch(slot: number): ServingChild {
+    const child = new ServingChild({
+      ...this.#settings,
+      isSharingPorts: this.#options.processes > 1,
+      rejected: [...this.#rejected],
+    });
+    this.#children.set(slot, child);
+    return child;
+  }
+
+  async #watch(slot: number, first: ServingChild): Promise<void> {
+    const { logger } = this.#options;
+    let child = first;
+    let delayMs = shortestDelayMs;
+    for (;;) {
+      const startedAt = performance.now();
+      const how = await child.ended;
+      if (this.#isStopping) return;
+      if (performance.now() - startedAt > steadyMs) delayMs = shortestDelayMs;
+      logger.error({ how, pid: child.pid, delayMs }, 'a serving process ended, starting it anew');
+      await delay(delayMs);
+      delayMs = Math.min(delayMs * 3, longestDelayMs);
+      if (this.#isStopping) return;
+      this.#restarts += 1;
+      child = this.#launch(slot);
+      child.ready.then(
+        () => logger.info({ pid: child.pid }, 'a serving process is up again'),
+        (error: unknown) => logger.error({ err: error }, 'a serving process did not start'),
+      );
+    }
+  }
+}
+
+/** Each process finds the same faults. */
+function merge(rejections: readonly RejectedEntry[]): RejectedEntry[] {
+  const merged = new Map<CertificateId, RejectedEntry>();
+  for (const rejection of rejections) {
+    const known = merged.get(rejection.certificateId);
+    const hosts = [...new Set([...(known?.hosts ?? []), ...rejection.hosts])];
+    merged.set(rejection.certificateId, { ...(known ?? rejection), hosts });
+  }
+  return [...merged.values()];
+}
