@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest';
+import { leafOf, open, request } from './support/client.js';
+import { mint } from './support/mint.js';
+import { TestNode } from './support/test-node.js';
+
+describe('a serving node', () => {
+  it('shows each host its own certificate, and the default one to everybody else', async () => {
+    const node = await TestNode.start();
+    const a = await mint('a.test');
+    const b = await mint('b.test');
+    await node.apply([
+      ...node.binding(1, 'A.test', a),
+      ...node.binding(2, 'b.test', b),
+      ...node.binding(3, 'bare.test'),
+    ]);
+    const { httpsPort: port } = node;
+
+    const unnamed = await leafOf(port);
+    expect(await leafOf(port, 'a.test')).toBe(a.fingerprint256);
+    expect(await leafOf(port, 'b.test')).toBe(b.fingerprint256);
+    expect(await leafOf(port, 'B.Test')).toBe(b.fingerprint256);
+    expect(await leafOf(port, 'a.test.')).toBe(a.fingerprint256);
+    for (const name of ['bare.test', 'unknown.test', 'x.a.test', '*.test', 'a_b']) {
+      expect(await leafOf(port, name)).toBe(unnamed);
+    }
+    expect([a.fingerprint256, b.fingerprint256]).not.toContain(unnamed);
+  });
+
+  it('forwards requests by TLS and plain', async () => {
+    const node = await TestNode.start();
+    await node.bind(1, 'a.test', await mint('a.test'));
+    const socket = await open({ port: node.httpsPort, serverName: 'a.test' });
+    expect(await request(socket, 'a.test')).toMatchObject({ status: 200 });
+    socket.destroy();
+    const plain = await fetch(`http://127.0.0.1:${node.httpPort}/`);
+    expect(plain.status).toBe(404);
+  });
+});
