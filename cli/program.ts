@@ -1,10 +1,14 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../shared/config.js';
 import { version } from '../shared/version.js';
+import { apiCommand } from './commands/api.js';
+import { certCommand } from './commands/cert.js';
 import { configCommand } from './commands/config.js';
 import { controlPlaneCommand } from './commands/control-plane.js';
 import { dataPlaneCommand } from './commands/data-plane.js';
+import { nodeCommand } from './commands/node.js';
 import { startCommand } from './commands/start.js';
+import { statusCommand } from './commands/status.js';
 import { exitCode, type Io, standardIo } from './io.js';
 import type { Roles } from './roles.js';
 
@@ -16,14 +20,22 @@ export function createProgram(roles: Roles, io: Io = standardIo): Command {
     .addCommand(startCommand(roles, io))
     .addCommand(controlPlaneCommand(roles, io))
     .addCommand(dataPlaneCommand(roles, io))
-    .addCommand(configCommand(io));
-  for (const command of [program, ...program.commands]) {
+    .addCommand(configCommand(io))
+    .addCommand(statusCommand(io))
+    .addCommand(apiCommand(io))
+    .addCommand(certCommand(io))
+    .addCommand(nodeCommand(io));
+  for (const command of withDescendants(program)) {
     command.exitOverride().configureOutput({
       writeOut: (text) => io.out(text),
       writeErr: (text) => io.error(text),
     });
   }
   return program;
+}
+
+function withDescendants(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withDescendants)];
 }
 
 /** Runs one command line and tells what went wrong in words. Resolves with the exit code. */

@@ -1,0 +1,132 @@
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+
+/** An entity or other object as the admin API answered it. */
+export type Answer = Readonly<Record<string, unknown>>;
+
+/** The admin API said no; the message is its own. */
+export class AdminRefusal extends Error {
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+const defaultUrl = 'http://127.0.0.1:8001';
+const timeoutMs = 30_000;
+const pageSize = 1000;
+
+/** What `addAdminFlags` lets a user say. */
+export interface AdminOptions {
+  readonly admin?: string;
+  readonly tokenFile?: string;
+  readonly json?: boolean;
+}
+
+/** Gives a command the flags that say which control plane to talk to, and `--json`. */
+export function addAdminFlags(command: Command): Command {
+  return command
+    .option('--admin <url>', `admin API (default: SIGNET_ADMIN_URL, else ${defaultUrl})`)
+    .option('--token-file <file>', 'file with the access token (or SIGNET_TOKEN)')
+    .option('--json', 'print JSON');
+}
+
+/** The connection that a command's flags and the environment name. */
+export function adminConnection(
+  options: AdminOptions,
+  environment: NodeJS.ProcessEnv = process.env,
+): AdminConnection {
+  const url = options.admin ?? environment['SIGNET_ADMIN_URL'] ?? defaultUrl;
+  const token =
+    options.tokenFile === undefined
+      ? environment['SIGNET_TOKEN']
+      : readFileSync(options.tokenFile, 'utf8').trim();
+  return new AdminConnection(url, token);
+}
+
+/** Talks to a control plane's admin API. */
+export class AdminConnection {
+  readonly #url: string;
+  readonly #token: string | undefined;
+
+  constructor(url: string, token?: string) {
+    this.#url = url.replace(/\/+$/, '');
+    this.#token = token;
+  }
+
+  /** @throws AdminRefusal for any answer but 2xx; Error with the mend if nobody answers. */
+  async send(
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+    path: string,
+    body?: Answer,
+  ): Promise<Answer> {
+    const response = await this.#fetch(method, path, body);
+    const text = await response.text();
+    const parsed = parseJson(text);
+    if (!response.ok) throw new AdminRefusal(response.status, describe(response.status, parsed));
+    return parsed ?? {};
+  }
+
+  /** Every entity of a list, page after page. */
+  async *list(path: string): AsyncGenerator<Answer> {
+    let offset: string | undefined;
+    do {
+      const query = new URLSearchParams({ size: String(pageSize) });
+      if (offset !== undefined) query.set('offset', offset);
+      const page = await this.send('GET', `${path}?${query}`);
+      if (Array.isArray(page['data'])) yield* page['data'];
+      offset = typeof page['offset'] === 'string' ? page['offset'] : undefined;
+    } while (offset !== undefined);
+  }
+
+  async #fetch(method: string, path: string, body: Answer | undefined): Promise<Response> {
+    try {
+      return await fetch(`${this.#url}${path}`, {
+        method,
+        signal: AbortSignal.timeout(timeoutMs),
+        headers: {
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+    } catch (error) {
+      const reason = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+      const words = reason instanceof Error ? reason.message : String(reason);
+      throw new Error(
+        `no admin API answers at ${this.#url} (${words}): start one with 'signet start', or name it with --admin`,
+        { cause: error },
+      );
+    }
+  }
+}
+
+/** A text field of an answer, empty if it is not there. */
+export function text(answer: Answer, field: string): string {
+  const value = answer[field];
+  return typeof value === 'string' ? value : '';
+}
+
+function parseJson(body: string): Answer | undefined {
+  if (body === '') return undefined;
+  try {
+    const parsed: unknown = JSON.parse(body);
+    // What it holds is looked at field by field.
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Answer) : undefined;
+  } catch {
+    return { message: 'the answer is not JSON: is this the admin API?' };
+  }
+}
+
+/** Kong's error bodies: a message, or one text or list of texts for each field. */
+function describe(status: number, body: Answer | undefined): string {
+  if (status === 401 || status === 403) {
+    return `${text(body ?? {}, 'message') || 'not allowed'}: give a token with --token-file or SIGNET_TOKEN`;
+  }
+  const lines = Object.entries(body ?? {}).map(([field, value]) => {
+    const words = Array.isArray(value) ? value.join(', ') : String(value);
+    return field === 'message' ? words : `${field}: ${words}`;
+  });
+  return lines.length === 0 ? `the admin API answered ${status}` : lines.join('; ');
+}
