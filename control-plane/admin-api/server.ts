@@ -60,8 +60,12 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ad
         .header('access-control-allow-headers', corsHeaders)
         .send();
     }
-    if (bodyMethods.has(request.method) && request.headers['content-type'] === undefined) {
-      throw new Refusal(415);
+    const { headers } = request.raw;
+    if (bodyMethods.has(request.method)) {
+      if (headers['content-type'] === undefined) throw new Refusal(415);
+    } else if (headers['content-type'] !== undefined) {
+      // A body that is ignored must not be refused for its type.
+      headers['content-type'] = 'application/octet-stream';
     }
     if (Number(request.headers['content-length']) > bodyLimits.bytes) throw new Refusal(413);
     return undefined;

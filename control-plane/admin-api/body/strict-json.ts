@@ -35,19 +35,40 @@ function toRaw(value: unknown): RawValue {
 function scan(text: string): void {
   const open: (Set<string> | undefined)[] = [];
   let keys = 0;
-  const structure = /"(?:[^"\\]|\\.)*"(\s*:)?|[{}[\]]/gs;
-  for (const match of text.matchAll(structure)) {
-    const [token, colon] = match;
-    if (token === '{' || token === '[') {
-      open.push(token === '{' ? new Set() : undefined);
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at];
+    if (char === '{' || char === '[') {
+      open.push(char === '{' ? new Set() : undefined);
       if (open.length > bodyLimits.depth) throw new JsonFault('it is nested too deeply');
-    } else if (token === '}' || token === ']') {
+    } else if (char === '}' || char === ']') {
       open.pop();
-    } else if (colon !== undefined) {
-      if (++keys > bodyLimits.fields) throw new JsonFault('it has too many fields');
-      noteKey(open.at(-1), token.slice(0, -colon.length));
+    } else if (char === '"') {
+      const end = stringEnd(text, at);
+      if (isFollowedByColon(text, end + 1)) {
+        if (++keys > bodyLimits.fields) throw new JsonFault('it has too many fields');
+        noteKey(open.at(-1), text.slice(at, end + 1));
+      }
+      at = end;
     }
   }
+}
+
+/** Index of the quote that closes the string opened at `start`. */
+function stringEnd(text: string, start: number): number {
+  for (let at = start + 1; ; at++) {
+    at = text.indexOf('"', at);
+    if (at === -1) return text.length;
+    let backslashes = 0;
+    while (text[at - 1 - backslashes] === '\\') backslashes++;
+    if (backslashes % 2 === 0) return at;
+  }
+}
+
+function isFollowedByColon(text: string, from: number): boolean {
+  const space = /\s*/y;
+  space.lastIndex = from;
+  space.test(text);
+  return text[space.lastIndex] === ':';
 }
 
 function noteKey(seen: Set<string> | undefined, quoted: string): void {
