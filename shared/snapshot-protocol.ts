@@ -73,11 +73,23 @@ const rejection = Type.Object({
   reason: text(1024),
 });
 
+const count = Type.Integer({ minimum: 0 });
+
 /** How a node is: sent in `hello`, on a change, and as a sign of life. */
 const nodeHealth = Type.Object({
-  workers: Type.Integer({ minimum: 0 }),
-  workersWanted: Type.Integer({ minimum: 0 }),
+  workers: count,
+  workersWanted: count,
+  /** Whether certificates are really usable: the workers serve the stored snapshot. */
   ready: Type.Boolean(),
+  /** Since the node's start; of clients, not of upstreams. */
+  traffic: Type.Optional(
+    Type.Object({
+      connectionsActive: count,
+      connectionsAccepted: count,
+      requestsActive: count,
+      requestsTotal: count,
+    }),
+  ),
 });
 
 const type = <Name extends string>(name: Name) => ({ type: Type.Literal(name) });
@@ -87,7 +99,7 @@ const nodeMessages = {
   join: Type.Object({ ...type('join'), token: text(512), nodeName: text(256), csrPem: pem }),
   hello: Type.Object({
     ...type('hello'),
-    minor: Type.Integer({ minimum: 0 }),
+    minor: count,
     nodeName: text(256),
     version: text(64),
     pluginsAvailable: Type.Array(text(128)),
@@ -119,7 +131,7 @@ const controlMessages = {
   refused: Type.Object({ ...type('refused'), reason: text(1024) }),
   welcome: Type.Object({
     ...type('welcome'),
-    minor: Type.Integer({ minimum: 0 }),
+    minor: count,
     version: text(64),
     head: Type.Optional(revision),
     keepAliveMs: Type.Integer({ minimum: 10 }),

@@ -2,6 +2,7 @@ import type { Logger } from '../../shared/logger.js';
 import type { Revision } from '../../shared/revision.js';
 import type { RejectedEntry } from '../../shared/snapshot.js';
 import type { AckMessage, HelloMessage, NodeHealth } from '../../shared/snapshot-protocol.js';
+import type { ConnectionCounters } from '../admin-api/admin-context.js';
 import type { Clock } from '../ports/clock.js';
 import type { AckHistory } from './ack-history.js';
 import type { ClusterMember, ClusterMembers } from './cluster-members.js';
@@ -65,6 +66,27 @@ export class NodeRegistry {
   watch(watcher: () => void): () => void {
     this.#watchers.add(watcher);
     return () => this.#watchers.delete(watcher);
+  }
+
+  /** Kong's counters, summed over the connected nodes as they last told them. */
+  connectionCounters(): ConnectionCounters {
+    const traffic = this.nodes().flatMap(({ isConnected, health }) =>
+      isConnected && health?.traffic ? [health.traffic] : [],
+    );
+    const sum = (name: keyof (typeof traffic)[number]) =>
+      traffic.reduce((total, each) => total + each[name], 0);
+    const active = sum('connectionsActive');
+    const accepted = sum('connectionsAccepted');
+    const writing = Math.min(sum('requestsActive'), active);
+    return {
+      connections_active: active,
+      connections_reading: 0,
+      connections_writing: writing,
+      connections_waiting: active - writing,
+      connections_accepted: accepted,
+      connections_handled: accepted,
+      total_requests: sum('requestsTotal'),
+    };
   }
 
   connected(id: string, address: string, hello: HelloMessage): void {

@@ -1,10 +1,13 @@
 import 'reflect-metadata';
 import { webcrypto, X509Certificate } from 'node:crypto';
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
+import Type from 'typebox';
+import { Compile } from 'typebox/compile';
 import { GatewayError } from '../../shared/errors.js';
 import { writeFileAtomically } from '../../shared/write-file.js';
+import { type NodeKey, openNodeKey } from '../store/node-key.js';
 
 /** The node's identity file is unusable. */
 export class NodeIdentityError extends GatewayError {
@@ -40,32 +43,58 @@ export async function createCertificateRequest(): Promise<CertificateRequest> {
   };
 }
 
-/** `undefined` if this node has not joined yet. @throws NodeIdentityError */
+/**
+ * `undefined` if this node has not joined yet.
+ * @throws NodeIdentityError if the file is damaged, or the node's key is another one.
+ */
 export async function readIdentity(dataDirectory: string): Promise<NodeIdentity | undefined> {
   const path = identityPath(dataDirectory);
-  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'ENOENT') throw error;
     return undefined;
   });
-  if (found === undefined) return undefined;
-  if ((found.mode & 0o077) !== 0) {
-    throw new NodeIdentityError(`others may read ${path}: run chmod 600 on it`);
-  }
-  const blocks = (await readFile(path, 'utf8')).split(/(?<=-----END [A-Z ]+-----\n)/);
-  const [certificatePem, caPem, keyPem] = blocks;
-  const nodeId = certificatePem && nodeIdOf(certificatePem);
-  if (!nodeId || !caPem || !keyPem) {
+  if (text === undefined) return undefined;
+  const identity = unsealIdentity(text, openNodeKey(dataDirectory));
+  if (identity === undefined) {
     throw new NodeIdentityError(`${path} is damaged: remove it and join again`);
   }
-  return { nodeId, caPem, certificatePem, keyPem };
+  return identity;
 }
 
-/** One file, so that certificate and key can never be of two different times. */
+/**
+ * Keeps the identity for the next start. One file, so that certificate and key can't be of two
+ * different times; the key in it is sealed under the node's key, as those in the store are.
+ */
 export async function writeIdentity(dataDirectory: string, identity: NodeIdentity): Promise<void> {
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
-  const { certificatePem, caPem, keyPem } = identity;
-  const text = certificatePem + caPem + keyPem;
+  const { certificatePem, caPem, nodeId, keyPem } = identity;
+  const sealedKey = openNodeKey(dataDirectory).seal(keyPem, sealName(nodeId)).toString('base64');
+  const text = `${JSON.stringify({ nodeId, certificatePem, caPem, sealedKey }, null, 2)}\n`;
   await writeFileAtomically(identityPath(dataDirectory), text, 0o600);
+}
+
+const identityFile = Compile(
+  Type.Object({
+    nodeId: Type.String(),
+    certificatePem: Type.String(),
+    caPem: Type.String(),
+    sealedKey: Type.String(),
+  }),
+);
+
+function unsealIdentity(text: string, key: NodeKey): NodeIdentity | undefined {
+  try {
+    const { sealedKey, ...identity } = identityFile.Parse(JSON.parse(text));
+    const keyPem = key.unseal(Buffer.from(sealedKey, 'base64'), sealName(identity.nodeId));
+    const isWhole = keyPem !== undefined && nodeIdOf(identity.certificatePem) === identity.nodeId;
+    return isWhole ? { ...identity, keyPem } : undefined;
+  } catch {
+    return undefined; // Not JSON, or not of this shape: damaged, which is what the caller says.
+  }
+}
+
+function sealName(nodeId: string): string {
+  return `stream key of node ${nodeId}`;
 }
 
 /** Whether a third of the certificate's time has passed: early, so that long outages do no harm. */
@@ -85,5 +114,5 @@ export function nodeIdOf(certificatePem: string): string | undefined {
 }
 
 function identityPath(dataDirectory: string): string {
-  return join(dataDirectory, 'node-identity.pem');
+  return join(dataDirectory, 'node-identity.json');
 }

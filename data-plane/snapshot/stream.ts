@@ -30,6 +30,8 @@ export interface StreamEvents {
   welcomed(): void;
   headIs(head: Revision): void;
   renewed(identity: NodeIdentity): void;
+  /** The node said that it serves `revision`. */
+  acknowledged(revision: Revision): void;
   /** Hands out how to tell the control plane of changed health, for as long as the stream lives. */
   reporter(report: () => void): void;
 }
@@ -208,14 +210,15 @@ class Stream {
     }
   }
 
-  #acknowledge({ revision, digest, rejections }: AppliedSnapshot): Promise<void> {
+  async #acknowledge({ revision, digest, rejections }: AppliedSnapshot): Promise<void> {
     const told = rejections.slice(0, maxRejections).map(({ certificateId, hosts, reason }) => ({
       certificateId,
       hosts: [...hosts],
       reason: reason.slice(0, maxReasonLength),
     }));
     const ack = { type: 'ack', revision, digest, rejections: told } as const;
-    return this.#options.connection.send(encodeMessage(ack));
+    await this.#options.connection.send(encodeMessage(ack));
+    this.#events.acknowledged(revision);
   }
 
   /** Keeps the new certificate for the connections to come. */

@@ -40,6 +40,11 @@ export interface ControlPlaneLink {
   readonly status: LinkStatus;
   /** Tells the control plane at once that the node's health changed. */
   healthChanged(): void;
+  /**
+   * Resolves once the node has proved to serve the newest revision it has heard of; at once if it has.
+   * Never rejects: after `close` it stays as it is.
+   */
+  whenCurrent(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -59,6 +64,10 @@ export function connectToControlPlane(
   let identity = options.identity;
   let status: LinkStatus = { isConnected: false, staleSince: clock() };
   let reportHealth = () => {};
+  let served: Revision | undefined;
+  const waiting: (() => void)[] = [];
+  const isCurrent = () =>
+    served !== undefined && status.head !== undefined && served >= status.head;
 
   const attempt = async (address: Address): Promise<boolean> => {
     const { caPem } = identity;
@@ -79,6 +88,10 @@ export function connectToControlPlane(
           },
           headIs: (head) => {
             status = { ...status, head };
+          },
+          acknowledged(revision) {
+            served = revision;
+            for (const resolve of isCurrent() ? waiting.splice(0) : []) resolve();
           },
           renewed: (renewed) => {
             identity = renewed;
@@ -123,6 +136,8 @@ export function connectToControlPlane(
       return status;
     },
     healthChanged: () => reportHealth(),
+    whenCurrent: () =>
+      isCurrent() ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve)),
     async close() {
       closing.abort();
       await running;

@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { NodeKeyError } from './errors.js';
 
 const keyBytes = 32;
@@ -15,10 +16,12 @@ export interface NodeKey {
 }
 
 /**
- * Reads the node's key, or makes one at first start (mode 0600, written through to the disk).
+ * Reads the node's key in its data directory, or makes one at first start (mode 0600, written through
+ * to the disk).
  * @throws NodeKeyError if others may read the file or it holds no key.
  */
-export function openNodeKey(path: string): NodeKey {
+export function openNodeKey(dataDirectory: string): NodeKey {
+  const path = join(dataDirectory, 'node.key');
   return nodeKey(readKey(path) ?? createKey(path));
 }
 

@@ -20,7 +20,7 @@ export interface NodeStoreOptions {
 export function openNodeStoreWriter(options: NodeStoreOptions, logger: Logger): NodeStoreWriter {
   const { dataDirectory } = options;
   mkdirSync(dataDirectory, { recursive: true, mode: 0o700 });
-  const key = openNodeKey(keyPath(dataDirectory));
+  const key = openNodeKey(dataDirectory);
   try {
     return openWriter(dataDirectory, key);
   } catch (error) {
@@ -42,7 +42,7 @@ export function openNodeStoreWriter(options: NodeStoreOptions, logger: Logger): 
 
 /** Opens the store for reading, once per thread; the writer must have been opened before. */
 export function openNodeStoreReader({ dataDirectory }: NodeStoreOptions): NodeStoreReader {
-  const key = openNodeKey(keyPath(dataDirectory));
+  const key = openNodeKey(dataDirectory);
   return new SqliteNodeStoreReader(
     openSqlite({ path: storePath(dataDirectory), readOnly: true }),
     key,
@@ -61,8 +61,4 @@ function openWriter(dataDirectory: string, key: NodeKey): NodeStoreWriter {
 
 function storePath(dataDirectory: string): string {
   return join(dataDirectory, 'node-store.sqlite');
-}
-
-function keyPath(dataDirectory: string): string {
-  return join(dataDirectory, 'node.key');
 }

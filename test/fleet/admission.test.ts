@@ -1,4 +1,4 @@
-import { chmodSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ConnectionOptions, connect } from 'node:tls';
 import { describe, expect, it } from 'vitest';
@@ -76,7 +76,10 @@ describe('joining', () => {
     const options = { dataDirectory, addresses: [plane.address], nodeName: 'n' };
     const identity = await joinCluster({ ...options, token: plane.token() });
     expect(await readIdentity(dataDirectory)).toEqual(identity);
-    expect(statSync(join(dataDirectory, 'node-identity.pem')).mode & 0o077).toBe(0);
+    expect(statSync(join(dataDirectory, 'node-identity.json')).mode & 0o077).toBe(0);
+    for (const file of readdirSync(dataDirectory)) {
+      expect(readFileSync(join(dataDirectory, file)).includes('PRIVATE KEY')).toBe(false);
+    }
     expect(plane.registry.nodes()).toMatchObject([{ id: identity.nodeId, name: 'n' }]);
     const unspent = plane.token();
     expect(await joinCluster({ ...options, token: unspent })).toEqual(identity);

@@ -39,6 +39,8 @@ describe('stream: snapshots', () => {
     const plane = await startControlPlane();
     plane.control.bindHost(1);
     const node = await startNode(plane);
+    await node.link.whenCurrent();
+    expect(node.store.revision).toBe(plane.control.head);
     expect(await everyNodeServes(plane)).toMatchObject({ isApplied: true, stragglers: [] });
     expect(node.store.revision).toBe(plane.control.head);
     plane.control.bindHost(2);
