@@ -1,6 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import streamsGrpc from '@eventstore/db-client/generated/streams_grpc_pb.js';
 import streamsPb from '@eventstore/db-client/generated/streams_pb.js';
 import {
+  logVerbosity,
   Metadata,
   Server,
   ServerCredentials,
@@ -8,6 +10,7 @@ import {
   type ServerUnaryCall,
   type ServerWritableStream,
   type sendUnaryData,
+  setLogVerbosity,
   status,
 } from '@grpc/grpc-js';
 import { messages } from './eventstore-double-messages.js';
@@ -59,8 +62,12 @@ export class EventStoreDouble {
   #servers: Server[] = [];
   /** Node that takes writes; `undefined`: every node does. */
   #leader: number | undefined;
+  #restarting: Promise<void> | undefined;
+  #isStopped = false;
 
   static async start(): Promise<EventStoreDouble> {
+    // A port that is not free yet is tried again; grpc-js would print each try.
+    setLogVerbosity(logVerbosity.NONE);
     const double = new EventStoreDouble();
     await double.#listen();
     return double;
@@ -71,6 +78,7 @@ export class EventStoreDouble {
   }
 
   stop(): void {
+    this.#isStopped = true;
     for (const server of this.#servers.splice(0)) server.forceShutdown();
   }
 
@@ -88,9 +96,24 @@ export class EventStoreDouble {
   }
 
   /** Cuts every connection without a word; the store's memory stands for its disk. */
-  async #kill(): Promise<void> {
-    this.stop();
-    await this.#listen();
+  #kill(): Promise<void> {
+    this.#restarting ??= this.#restart().finally(() => {
+      this.#restarting = undefined;
+    });
+    return this.#restarting;
+  }
+
+  /** The ports are free again a moment after the last socket is closed. */
+  async #restart(): Promise<void> {
+    for (const server of this.#servers.splice(0)) server.forceShutdown();
+    while (!this.#isStopped) {
+      try {
+        return await this.#listen();
+      } catch {
+        for (const server of this.#servers.splice(0)) server.forceShutdown();
+        await delay(5);
+      }
+    }
   }
 
   #append(node: number, call: AppendCall, answer: AppendAnswer): void {
@@ -131,8 +154,8 @@ export class EventStoreDouble {
         if (fault.written) write();
         return answer({ code: fault.code, details: 'on purpose' }, null);
       case 'slow':
-        setTimeout(reply, fault.ms);
-        return;
+        await delay(fault.ms);
+        return reply();
       case 'not-leader':
         this.#leader = 1 - node;
         return answer(this.#notLeader(), null);
@@ -179,7 +202,7 @@ export class EventStoreDouble {
       return;
     }
     const fault = request.stream.startsWith('$') ? undefined : this.faults.read?.();
-    if (fault?.kind === 'slow') await new Promise((resolve) => setTimeout(resolve, fault.ms));
+    if (fault?.kind === 'slow') await delay(fault.ms);
     for (const [index, event] of events.entries()) {
       if (fault !== undefined && fault.kind !== 'slow' && fault.afterEvents === index) {
         return this.#cut(call, fault.kind, 'code' in fault ? fault.code : status.CANCELLED);
