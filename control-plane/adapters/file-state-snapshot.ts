@@ -6,6 +6,7 @@ import { Compile } from 'typebox/compile';
 import type { Logger } from '../../shared/logger.js';
 import { revision } from '../../shared/revision.js';
 import type { SnapshotPlace, StateSnapshot, StateSnapshotStore } from '../ports/state-snapshot.js';
+import { hasErrno, syncDirectory } from './private-file.js';
 
 export interface FileStateSnapshotOptions {
   /** Its directory must exist. */
@@ -31,7 +32,7 @@ export class FileStateSnapshotStore implements StateSnapshotStore {
     try {
       bytes = await readFile(this.#path);
     } catch (error) {
-      if (isMissing(error)) return undefined;
+      if (hasErrno(error, 'ENOENT')) return undefined;
       this.#logger.warn({ err: error, path: this.#path }, 'the state snapshot cannot be read');
       return undefined;
     }
@@ -115,17 +116,4 @@ async function writePart(file: FileHandle, hash: Hash, part: Uint8Array): Promis
 async function write(file: FileHandle, hash: Hash, bytes: Uint8Array): Promise<void> {
   hash.update(bytes);
   await file.appendFile(bytes);
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }

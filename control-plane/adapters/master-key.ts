@@ -1,11 +1,12 @@
 import { exec } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, link, open, rename, unlink } from 'node:fs/promises';
+import { open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import type { MasterKey, MasterKeyring } from '../ports/key-vault.js';
 import { MasterKeyError } from '../ports/key-vault-errors.js';
 import { masterKey } from './key-sealer.js';
+import { createPrivateFile, readPrivateFile, syncDirectory } from './private-file.js';
 
 /**
  * Where the master key comes from. `value` and the command's output hold one key or more, each 32
@@ -57,7 +58,7 @@ export async function finishMasterKeyRotation(path: string): Promise<MasterKeyri
   try {
     const { size } = await old.stat();
     await rename(nextPath(path), path);
-    await syncDirectory(path);
+    await syncDirectory(dirname(path));
     // The file has no name any more; its bytes would otherwise stay on the disk.
     await old.write(Buffer.alloc(size), 0, size, 0);
     await old.sync();
@@ -79,42 +80,23 @@ async function loadFromFile(path: string): Promise<MasterKeyring> {
 }
 
 async function readKeyFile(path: string): Promise<MasterKey | undefined> {
-  let file: FileHandle;
-  try {
-    file = await open(path, 'r');
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return undefined;
-    throw new MasterKeyError(`the master key file ${path} cannot be opened`, { cause: error });
-  }
-  try {
-    const { mode } = await file.stat();
-    if ((mode & 0o077) !== 0) {
+  const file = await readPrivateFile(path);
+  switch (file.status) {
+    case 'missing':
+      return undefined;
+    case 'exposed':
       throw new MasterKeyError(
         `others may read the master key file ${path}: run "chmod 600 ${path}", and rotate the ` +
           'master key if anyone could have read it',
       );
-    }
-    return parseKey((await file.readFile('utf8')).trim(), path);
-  } finally {
-    await file.close();
+    case 'read':
+      return parseKey(file.content.trim(), path);
   }
 }
 
-/** Makes a key file, whole or not at all; leaves one that exists. */
+/** Leaves a key file that exists. */
 async function createKeyFile(path: string): Promise<void> {
-  const draft = `${path}.${randomBytes(6).toString('hex')}.draft`;
-  const file = await open(draft, 'wx', 0o600);
-  try {
-    await file.writeFile(`${randomBytes(32).toString('base64')}\n`);
-    await file.sync();
-    await link(draft, path);
-    await syncDirectory(path);
-  } catch (error) {
-    if (!isErrno(error, 'EEXIST')) throw error;
-  } finally {
-    await file.close();
-    await unlink(draft);
-  }
+  await createPrivateFile(path, `${randomBytes(32).toString('base64')}\n`);
 }
 
 async function runCommand(command: string): Promise<string> {
@@ -149,18 +131,5 @@ function parseKey(text: string, origin: string): MasterKey {
   );
 }
 
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(dirname(path), 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
-}
-
 const commandTimeoutMs = 10_000;
 const nextPath = (path: string) => `${path}.next`;
-
-function isErrno(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
-}

@@ -25,3 +25,8 @@ export class EventChainBrokenError extends GatewayError {
     this.revision = revision;
   }
 }
+
+/** An export file cannot be imported: it is none, was cut short or altered, or is of another log. */
+export class LogImportError extends GatewayError {
+  readonly code = 'SIGNET_LOG_IMPORT';
+}

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash as sha256 } from 'node:crypto';
 import type { EventId } from '../../shared/events.js';
 import type { ExpectedRevision, Revision } from '../../shared/revision.js';
 
@@ -16,6 +16,9 @@ export interface ChainHead {
 export const chainStart: ChainHead = { revision: 'empty', hash: '0'.repeat(64) };
 
 const format = Buffer.from('signet event 1\0', 'latin1');
+const fixedBytes = format.byteLength + 8 + 16 + 4 + 4;
+/** Reused: one digest over one piece of bytes takes half the time of an incremental one. */
+let scratch = Buffer.allocUnsafe(16 * 1024);
 
 /**
  * SHA-256 over a format mark, the revision (64 bits), the id (16 bytes), the lengths of type and data
@@ -29,14 +32,17 @@ export function eventHash(
   data: Uint8Array,
   metadata: Uint8Array,
 ): string {
-  const typeBytes = Buffer.from(type, 'utf8');
-  const prefix = Buffer.allocUnsafe(format.length + 8 + 16 + 4 + 4 + typeBytes.length);
-  let offset = format.copy(prefix);
-  offset = prefix.writeUInt32BE(Math.floor(at / 2 ** 32), offset);
-  offset = prefix.writeUInt32BE(at % 2 ** 32, offset);
-  offset += prefix.write(id.replaceAll('-', ''), offset, 16, 'hex');
-  offset = prefix.writeUInt32BE(typeBytes.length, offset);
-  offset = prefix.writeUInt32BE(data.length, offset);
-  typeBytes.copy(prefix, offset);
-  return createHash('sha256').update(prefix).update(data).update(metadata).digest('hex');
+  const typeBytes = Buffer.byteLength(type, 'utf8');
+  const size = fixedBytes + typeBytes + data.byteLength + metadata.byteLength;
+  if (scratch.byteLength < size) scratch = Buffer.allocUnsafe(2 * size);
+  let offset = format.copy(scratch);
+  offset = scratch.writeUInt32BE(Math.floor(at / 2 ** 32), offset);
+  offset = scratch.writeUInt32BE(at % 2 ** 32, offset);
+  offset += scratch.write(id.replaceAll('-', ''), offset, 16, 'hex');
+  offset = scratch.writeUInt32BE(typeBytes, offset);
+  offset = scratch.writeUInt32BE(data.byteLength, offset);
+  offset += scratch.write(type, offset, 'utf8');
+  scratch.set(data, offset);
+  scratch.set(metadata, offset + data.byteLength);
+  return sha256('sha256', scratch.subarray(0, size), 'hex');
 }

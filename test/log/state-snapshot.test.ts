@@ -14,7 +14,6 @@ import {
 import { fold } from '../../control-plane/domain/evolve.js';
 import { type GatewayState, initialState } from '../../control-plane/domain/state.js';
 import type { GatewayEvent } from '../../shared/events.js';
-import type { Logger } from '../../shared/logger.js';
 import { revision } from '../../shared/revision.js';
 import {
   api,
@@ -26,15 +25,8 @@ import {
   pluginAdded,
 } from '../support/gateway-fixtures.js';
 import { appendAll, arbitraryHistory, encodeHistory } from '../support/histories.js';
+import { silentLogger } from '../support/silent-logger.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
-
-const silent: Logger = {
-  debug() {},
-  info() {},
-  warn() {},
-  error() {},
-  child: () => silent,
-};
 
 describe('state form', () => {
   it('brings back any state, whatever the history', () => {
@@ -77,60 +69,60 @@ describe('state form', () => {
 describe('state snapshot', () => {
   it('is where a start begins', async () => {
     const { log, folded, snapshots } = await someLog(50);
-    await new SnapshotKeeper({ folded, snapshots, logger: silent }).save();
-    const loaded = await loadFoldedState(log, snapshots, silent);
+    await new SnapshotKeeper({ folded, snapshots, logger: silentLogger }).save();
+    const loaded = await loadFoldedState(log, snapshots, silentLogger);
     expect(loaded?.chain).toEqual(folded.chain);
     expectSameState(loaded?.state ?? initialState, folded.state);
   });
 
   it('is no longer than the log it stands for', async () => {
     const { folded, snapshots, path } = await someLog(50);
-    await new SnapshotKeeper({ folded, snapshots, logger: silent }).save();
+    await new SnapshotKeeper({ folded, snapshots, logger: silentLogger }).save();
     expect((await stat(path)).mode & 0o777).toBe(0o600);
     const { log: another } = await someLog(80);
-    expect(await loadFoldedState(another, snapshots, silent)).toBeUndefined();
+    expect(await loadFoldedState(another, snapshots, silentLogger)).toBeUndefined();
     const { log: shorter } = await someLog(10);
-    expect(await loadFoldedState(shorter, snapshots, silent)).toBeUndefined();
+    expect(await loadFoldedState(shorter, snapshots, silentLogger)).toBeUndefined();
   });
 
   it('counts as missing when any byte of its file was changed or cut off', async () => {
     const { log, folded, snapshots, path } = await someLog(20);
-    expect(await loadFoldedState(log, snapshots, silent)).toBeUndefined();
-    await new SnapshotKeeper({ folded, snapshots, logger: silent }).save();
+    expect(await loadFoldedState(log, snapshots, silentLogger)).toBeUndefined();
+    await new SnapshotKeeper({ folded, snapshots, logger: silentLogger }).save();
     const whole = await readFile(path);
     for (let at = 0; at < whole.length; at += 7) {
       const changed = Buffer.from(whole);
       changed.writeUInt8(changed.readUInt8(at) ^ 0x10, at);
       await writeFile(path, changed);
-      expect(await loadFoldedState(log, snapshots, silent)).toBeUndefined();
+      expect(await loadFoldedState(log, snapshots, silentLogger)).toBeUndefined();
     }
     for (const length of [0, 5, 30, whole.length - 1]) {
       await writeFile(path, whole);
       await truncate(path, length);
-      expect(await loadFoldedState(log, snapshots, silent)).toBeUndefined();
+      expect(await loadFoldedState(log, snapshots, silentLogger)).toBeUndefined();
     }
     await writeFile(path, whole);
-    expect(await loadFoldedState(log, snapshots, silent)).toBeDefined();
+    expect(await loadFoldedState(log, snapshots, silentLogger)).toBeDefined();
   });
 
   it('of a form that this version does not know is ignored', async () => {
     const { log, folded, snapshots } = await someLog(5);
     const place = { logId: folded.state.logId ?? '', head: folded.chain };
     await snapshots.save(place, 'gateway-state-0', [Buffer.from('{}')]);
-    expect(await loadFoldedState(log, snapshots, silent)).toBeUndefined();
+    expect(await loadFoldedState(log, snapshots, silentLogger)).toBeUndefined();
   });
 
   it('is ignored when its event was trimmed away', async () => {
     const { log, folded, snapshots } = await someLog(20);
-    await new SnapshotKeeper({ folded, snapshots, logger: silent }).save();
+    await new SnapshotKeeper({ folded, snapshots, logger: silentLogger }).save();
     await appendAll(log, encodeHistory(rename(5), folded.chain).toAppend);
     await log.trim(revision(22));
-    expect(await loadFoldedState(log, snapshots, silent)).toBeUndefined();
+    expect(await loadFoldedState(log, snapshots, silentLogger)).toBeUndefined();
   });
 
   it('is saved by itself once enough events have come in', async () => {
     const { log, folded, snapshots } = await someLog(20);
-    const keeper = new SnapshotKeeper({ folded, snapshots, logger: silent, everyEvents: 10 });
+    const keeper = new SnapshotKeeper({ folded, snapshots, logger: silentLogger, everyEvents: 10 });
     onTestFinished(() => keeper.close());
     const before = encodeHistory(rename(9), folded.chain);
     await appendAll(log, before.toAppend);
@@ -139,13 +131,18 @@ describe('state snapshot', () => {
     await keeper.close();
     expect(await snapshots.load()).toBeUndefined();
 
-    const watching = new SnapshotKeeper({ folded, snapshots, logger: silent, everyEvents: 10 });
+    const watching = new SnapshotKeeper({
+      folded,
+      snapshots,
+      logger: silentLogger,
+      everyEvents: 10,
+    });
     const after = encodeHistory(rename(10), folded.chain);
     await appendAll(log, after.toAppend);
     folded.foldAppended(after.recorded, after.head);
     await new Promise(setImmediate);
     await watching.close();
-    expect((await loadFoldedState(log, snapshots, silent))?.chain).toEqual(after.head);
+    expect((await loadFoldedState(log, snapshots, silentLogger))?.chain).toEqual(after.head);
   });
 });
 
@@ -161,10 +158,15 @@ async function someLog(count: number) {
     ...rename(count - 1),
   ]);
   await appendAll(log, history.toAppend);
-  const folded = new FoldedLog(log, silent);
+  const folded = new FoldedLog(log, silentLogger);
   await folded.catchUp();
   const path = join(directory, 'state.snapshot');
-  return { log, folded, path, snapshots: new FileStateSnapshotStore({ path, logger: silent }) };
+  return {
+    log,
+    folded,
+    path,
+    snapshots: new FileStateSnapshotStore({ path, logger: silentLogger }),
+  };
 }
 
 function rename(times: number) {

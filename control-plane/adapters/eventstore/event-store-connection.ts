@@ -45,7 +45,7 @@ export interface Follow {
  * One EventStoreDB client, in a worker thread, for the log and the vault together.
  *
  * The thread starts with the first call. It is thrown away, client and all, when it dies, when the
- * client is known to be broken, or after three failures in a row; the next call starts another. Calls
+ * client is known to be broken, or after five failures in a row; the next call starts another. Calls
  * under way then fail as "maybe done".
  */
 export class EventStoreConnection {
@@ -70,10 +70,11 @@ export class EventStoreConnection {
   ): Promise<StoreOperations[Name]['answer']> {
     const id = ++this.#lastId;
     const timeoutMs = this.#callTimeoutMs;
-    // The worker keeps the time; this timer is for a worker that does not answer at all.
+    // The worker keeps the time; this timer is for a worker that does not answer at all. It is long,
+    // because it also runs while the thread starts, on a machine that may be busy.
     const timer = setTimeout(
-      () => this.#discardWorker('the client does not answer'),
-      2 * timeoutMs,
+      () => void this.#discardWorker('the client does not answer'),
+      timeoutMs + unresponsiveMs,
     );
     try {
       const answer = await new Promise((resolve, reject) => {
@@ -199,7 +200,8 @@ interface Waiting {
   readonly handlers?: FollowHandlers;
 }
 
-const maxFailuresInARow = 3;
+const maxFailuresInARow = 5;
+const unresponsiveMs = 5000;
 
 function lost(message: string): StoreFailure {
   return { fate: 'retry', maybeDone: true, isClientBroken: false, message };
