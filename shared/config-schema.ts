@@ -149,6 +149,13 @@ const properties = {
     default: 1,
     description: 'Serving processes that share the proxy ports. 2 or more survive a crash of one.',
   }),
+  context_budget: Type.Integer({
+    minimum: 16,
+    maximum: 1_000_000,
+    default: 4_000,
+    description:
+      'TLS contexts that one worker keeps ready, about 10 KB each; the rest are built when asked for.',
+  }),
   trusted_ips: Type.Array(
     Type.String({ pattern: '^[0-9a-fA-F.:]+(/[0-9]{1,3})?$', expects: 'an address or CIDR block' }),
     {
@@ -183,10 +190,6 @@ const properties = {
     default: 512,
     description: 'Connections to one upstream from one worker; requests beyond it wait.',
   }),
-  client_idle_timeout_ms: milliseconds(
-    75_000,
-    'Silence on a client connection between requests before it is closed.',
-  ),
   client_body_timeout_ms: milliseconds(60_000, "Silence within a request's body; then 408."),
   drain_timeout_ms: milliseconds(
     30_000,

@@ -1,5 +1,7 @@
 /** For `/status` and the metrics; sums over workers and processes. */
 export interface ServingStats {
+  /** Threads that answered. */
+  readonly workers: number;
   readonly connectionsActive: number;
   readonly connectionsAccepted: number;
   readonly requestsTotal: number;
@@ -18,6 +20,7 @@ export interface ServingStats {
 export function sumStats(all: readonly ServingStats[]): ServingStats {
   const sum = (name: keyof ServingStats) => all.reduce((total, each) => total + each[name], 0);
   return {
+    workers: sum('workers'),
     connectionsActive: sum('connectionsActive'),
     connectionsAccepted: sum('connectionsAccepted'),
     requestsTotal: sum('requestsTotal'),

@@ -210,6 +210,7 @@ export class ServingWorker {
       generationsTotal: tls.generations,
       contexts: tls.contexts,
       discardedApps: tls.discarded,
+      workers: 1,
       workerRestarts: 0,
     };
   }

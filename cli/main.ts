@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+import { run } from './program.js';
+
+/** Entry point of the `signet` command. Each role is loaded only by the command that runs it. */
+process.exitCode = await run(process.argv.slice(2), {
+  async startControlPlane(config, log) {
+    const { startControlPlane } = await import('../control-plane/main.js');
+    return startControlPlane(config, log);
+  },
+  async startDataPlane(config, log) {
+    const { startDataPlane } = await import('../data-plane/main.js');
+    return startDataPlane(config, log);
+  },
+});

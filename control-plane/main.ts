@@ -1,0 +1,195 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { Closing } from '../shared/closing.js';
+import type { GatewayConfig } from '../shared/config.js';
+import type { ApiId } from '../shared/gateway-model.js';
+import type { Logger } from '../shared/logger.js';
+import type { Listening, RunningControlPlane } from '../shared/running.js';
+import { product, version } from '../shared/version.js';
+import { AccessStore } from './access/access-store.js';
+import { decideAccessMode } from './access/bind-rule.js';
+import { guardAdminApi, principalOf } from './access/guard.js';
+import { createAdminServer } from './admin-api/server.js';
+import { CommandHandler } from './application/command-handler.js';
+import { FoldedLog } from './application/folded-log.js';
+import { KeyErasure } from './application/key-erasure.js';
+import { sweepOrphanKeys } from './application/orphan-sweep.js';
+import { AckHistory } from './distribution/ack-history.js';
+import { openClusterCa } from './distribution/cluster-ca.js';
+import { clusterMembers, openClusterDatabase } from './distribution/cluster-members.js';
+import { NodeRegistry } from './distribution/node-registry.js';
+import { startNodeServer } from './distribution/node-server.js';
+import { SnapshotFeed } from './distribution/snapshot-feed.js';
+import { openStores, type Stores } from './open-stores.js';
+import type { Clock } from './ports/clock.js';
+
+const joinTokenLifetimeMs = 15 * 60_000;
+/** Another control plane's upload may have put its key and not yet appended its event. */
+const sharedVaultGraceMs = 60_000;
+const replacedKeyRetentionMs = 0;
+
+/**
+ * Composition root of a control plane: opens the stores, replays the log, then feeds nodes and answers
+ * the admin API. What was started is closed in reverse order, also if a later step fails.
+ */
+export async function startControlPlane(
+  config: GatewayConfig,
+  logger: Logger,
+): Promise<RunningControlPlane> {
+  const closing = new Closing(logger);
+  try {
+    return await start(config, logger, closing);
+  } catch (error) {
+    await closing.run();
+    throw error;
+  }
+}
+
+async function start(
+  config: GatewayConfig,
+  logger: Logger,
+  closing: Closing,
+): Promise<RunningControlPlane> {
+  const clock = Date.now;
+  const stores = await openStores(config);
+  closing.add(() => stores.close());
+
+  const folded = new FoldedLog(stores.log, logger);
+  await folded.catchUp();
+  const handler = new CommandHandler({ ...stores, folded, clock, logger });
+  closing.add(() => handler.idle());
+  await ensureLogExists(folded, handler);
+  await keepVaultClean(stores, { folded, handler, clock, logger }, closing);
+  followLog(folded, stores, logger, closing);
+
+  const ca = await openClusterCa(join(config.dataDir, 'cluster'), clock());
+  const clusterDatabase = openClusterDatabase(join(config.dataDir, 'cluster', 'members.sqlite'));
+  closing.add(() => clusterDatabase.close());
+  const members = clusterMembers(clusterDatabase);
+  const history = new AckHistory(clusterDatabase);
+  closing.add(() => history.flush());
+  const registry = new NodeRegistry({ ...config, members, history, clock, logger });
+  const feed = new SnapshotFeed({ control: folded });
+  closing.add(() => feed.close());
+  const nodeServer = await startNodeServer({
+    listen: config.nodeListen,
+    ca,
+    members,
+    registry,
+    feed,
+    keyVault: stores.vault,
+    version,
+    clock,
+    logger,
+  });
+  closing.add(() => nodeServer.close());
+
+  const access = new AccessStore({ path: join(config.dataDir, 'access.sqlite'), clock });
+  closing.add(() => access.close());
+  const mode = decideAccessMode({
+    address: config.adminApiListen,
+    tls: false,
+    hasCredentials: access.hasCredentials(),
+  });
+  const admin = await createAdminServer({
+    ...config.adminApiListen,
+    ...stores,
+    folded,
+    handler,
+    clock,
+    logger,
+    product,
+    pluginsAvailable: config.pluginsAvailable,
+    allowExpiredCertificates: config.allowExpiredCertificates,
+    connectionCounters: () => registry.connectionCounters(),
+    identify: (request) => principalOf(request).actor,
+    extensions: [
+      (server) =>
+        guardAdminApi(server, {
+          store: access,
+          mode,
+          requestHostOf: (nameOrId) => requestHostOf(folded, nameOrId),
+          clock,
+          logger,
+        }),
+    ],
+  });
+  closing.add(() => admin.close());
+  const adminAddress = await admin.listen();
+
+  const listening: readonly Listening[] = [
+    { what: 'admin', address: { host: config.adminApiListen.host, port: adminAddress.port } },
+    { what: 'nodeStream', address: { host: config.nodeListen.host, port: nodeServer.port } },
+  ];
+  return {
+    listening,
+    issueJoinToken: async () =>
+      members.issueToken(ca.fingerprint256, clock() + joinTokenLifetimeMs),
+    close: () => closing.run(),
+  };
+}
+
+/** Revision 0 of every log names it; of two control planes that start at once, one writes it. */
+async function ensureLogExists(folded: FoldedLog, handler: CommandHandler): Promise<void> {
+  if (folded.state.logId !== undefined) return;
+  await handler.execute(
+    { type: 'CreateLog', logId: randomUUID() },
+    { actor: 'system', correlationId: randomUUID() },
+  );
+}
+
+/** Keys that no certificate names go at start, and the rest as soon as their last use does. */
+async function keepVaultClean(
+  { vault, shared }: Stores,
+  parts: Parts,
+  closing: Closing,
+): Promise<void> {
+  const stop = new AbortController();
+  const sweep = sweepOrphanKeys({
+    ...parts,
+    vault,
+    graceMs: shared ? sharedVaultGraceMs : 0,
+    signal: stop.signal,
+  });
+  if (shared) {
+    const { logger } = parts;
+    const settled = sweep.catch((error: unknown) => {
+      if (!stop.signal.aborted) logger.error({ err: error }, 'orphaned keys were not swept');
+    });
+    closing.add(async () => {
+      stop.abort();
+      await settled;
+    });
+  } else {
+    await sweep;
+  }
+  const erasure = new KeyErasure({ ...parts, vault, replacedKeyRetentionMs });
+  closing.add(() => erasure.stop());
+}
+
+interface Parts {
+  readonly folded: FoldedLog;
+  readonly handler: CommandHandler;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Folds what other control planes write, as they write it. */
+function followLog(folded: FoldedLog, { shared }: Stores, logger: Logger, closing: Closing): void {
+  if (!shared) return;
+  const stop = new AbortController();
+  const following = folded.follow(stop.signal).catch((error: unknown) => {
+    // A state that is not the log's must not be served on: the supervisor of this process starts anew.
+    logger.error({ err: error }, 'the event log can no longer be followed');
+    process.kill(process.pid, 'SIGTERM');
+  });
+  closing.add(async () => {
+    stop.abort();
+    await following;
+  });
+}
+
+function requestHostOf({ state }: FoldedLog, nameOrId: string): string | undefined {
+  const id = state.apiIdByName.get(nameOrId) ?? (nameOrId as ApiId);
+  return state.apis.get(id)?.requestHost;
+}

@@ -1,0 +1,126 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { Closing } from '../shared/closing.js';
+import type { GatewayConfig } from '../shared/config.js';
+import type { Logger } from '../shared/logger.js';
+import type { Listening, RunningRole } from '../shared/running.js';
+import { product, version } from '../shared/version.js';
+import { NodeHealthReport } from './node-health.js';
+import { openDefaultCertificate } from './open-default-certificate.js';
+import type { ServingSettings } from './serving/messages.js';
+import { snapshotApplier } from './snapshot/apply-snapshot.js';
+import { joinCluster } from './snapshot/join-cluster.js';
+import { connectToControlPlane } from './snapshot/subscriber.js';
+import { openNodeStoreWriter } from './store/open-node-store.js';
+import { Supervisor } from './supervisor.js';
+
+/**
+ * Composition root of a data-plane node: joins its cluster once, serves what its store holds, and
+ * follows a control plane. It is the supervisor; the TLS engine runs in the processes that it forks.
+ */
+export async function startDataPlane(config: GatewayConfig, logger: Logger): Promise<RunningRole> {
+  const closing = new Closing(logger);
+  try {
+    return await start(config, logger, closing);
+  } catch (error) {
+    await closing.run();
+    throw error;
+  }
+}
+
+async function start(
+  config: GatewayConfig,
+  logger: Logger,
+  closing: Closing,
+): Promise<RunningRole> {
+  const dataDirectory = config.dataDir;
+  mkdirSync(dataDirectory, { recursive: true, mode: 0o700 });
+  const nodeName = config.nodeName ?? hostname();
+  const identity = await joinCluster({
+    dataDirectory,
+    addresses: config.controlPlanes,
+    token: joinToken(config),
+    nodeName,
+  });
+
+  const store = openNodeStoreWriter({ dataDirectory }, logger);
+  closing.add(() => store.close());
+  const supervisor = new Supervisor({
+    settings: await servingSettings(config),
+    processes: config.processes,
+    logger,
+  });
+  const served = await supervisor.start();
+  closing.add(() => supervisor.stop());
+
+  const health = new NodeHealthReport({
+    stats: () => supervisor.stats(),
+    workersWanted: config.workers * config.processes,
+    hasSnapshot: () => store.revision !== undefined,
+    logger,
+  });
+  await health.refresh();
+  closing.add(() => health.close());
+
+  const applier = snapshotApplier(store, supervisor);
+  const link = connectToControlPlane(
+    {
+      addresses: config.controlPlanes,
+      dataDirectory,
+      identity,
+      nodeName,
+      version,
+      pluginsAvailable: config.pluginsAvailable,
+      health: () => health.current,
+      clock: Date.now,
+      logger,
+    },
+    applier,
+  );
+  closing.add(() => link.close());
+
+  const listening: readonly Listening[] = [
+    { what: 'proxy', address: served.http },
+    { what: 'proxyTls', address: served.https },
+  ];
+  return { listening, close: () => closing.run() };
+}
+
+/** Looked at only by a node that has not joined yet. */
+function joinToken({ joinToken: token, joinTokenPath }: GatewayConfig): string {
+  return token ?? (joinTokenPath === undefined ? '' : readFileSync(joinTokenPath, 'utf8'));
+}
+
+async function servingSettings(
+  config: GatewayConfig,
+): Promise<Omit<ServingSettings, 'socketDirectory' | 'isSharingPorts' | 'rejected'>> {
+  return {
+    dataDirectory: config.dataDir,
+    http: config.proxyListen,
+    https: config.proxyListenSsl,
+    workers: config.workers,
+    defaultCertificate: await openDefaultCertificate({
+      certPath: config.sslCertPath,
+      keyPath: config.sslKeyPath,
+      dataDirectory: config.dataDir,
+    }),
+    cipherPolicy: config.cipherPolicy,
+    unknownServerName: config.unknownServerName,
+    drainTimeoutMs: config.drainTimeoutMs,
+    contextBudget: config.contextBudget,
+    gateway: {
+      product,
+      limits: {
+        connectTimeoutMs: config.upstreamConnectTimeoutMs,
+        responseTimeoutMs: config.upstreamHeadersTimeoutMs,
+        responseIdleTimeoutMs: config.upstreamBodyTimeoutMs,
+        upstreamKeepAliveMs: config.upstreamIdleTimeoutMs,
+        maxConnectionsPerUpstream: config.upstreamMaxConnections,
+        clientReadTimeoutMs: config.clientBodyTimeoutMs,
+      },
+      verifyUpstreamTls: config.upstreamTlsVerify,
+      trustedIps: config.trustedIps,
+    },
+    logLevel: config.logLevel,
+  };
+}

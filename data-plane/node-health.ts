@@ -1,0 +1,50 @@
+import type { Logger } from '../shared/logger.js';
+import type { NodeHealth } from '../shared/snapshot-protocol.js';
+import type { ServingStats } from './serving/serving-stats.js';
+
+export interface NodeHealthOptions {
+  /** Of all serving processes together. */
+  readonly stats: () => Promise<ServingStats>;
+  readonly workersWanted: number;
+  /** Whether the node has a snapshot to serve from. */
+  readonly hasSnapshot: () => boolean;
+  readonly logger: Logger;
+}
+
+const refreshMs = 1_000;
+
+/** What the node says of itself with every sign of life: gathered each second from its processes. */
+export class NodeHealthReport {
+  readonly #options: NodeHealthOptions;
+  readonly #timer: NodeJS.Timeout;
+  #stats: ServingStats | undefined;
+
+  constructor(options: NodeHealthOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => void this.refresh(), refreshMs);
+    this.#timer.unref();
+  }
+
+  /** As of the last second. */
+  get current(): NodeHealth {
+    const { workersWanted, hasSnapshot } = this.#options;
+    const workers = this.#stats?.workers ?? 0;
+    const ready = workers > 0 && hasSnapshot();
+    if (this.#stats === undefined) return { workers, workersWanted, ready };
+    const { connectionsActive, connectionsAccepted, requestsActive, requestsTotal } = this.#stats;
+    const traffic = { connectionsActive, connectionsAccepted, requestsActive, requestsTotal };
+    return { workers, workersWanted, ready, traffic };
+  }
+
+  async refresh(): Promise<void> {
+    try {
+      this.#stats = await this.#options.stats();
+    } catch (error) {
+      this.#options.logger.warn({ err: error }, 'the serving processes did not tell their state');
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+}

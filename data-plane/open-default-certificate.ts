@@ -1,0 +1,82 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { GatewayError } from '../shared/errors.js';
+import { writeFileAtomically } from '../shared/write-file.js';
+import { createDefaultCertificate, type KeyPair } from './listener/default-certificate.js';
+
+/** The files of the default certificate are unusable; the message says which and what to do. */
+export class DefaultCertificateError extends GatewayError {
+  readonly code = 'SIGNET_DEFAULT_CERTIFICATE';
+}
+
+export interface DefaultCertificateOptions {
+  /** `ssl_cert_path` and `ssl_key_path` of the configuration; both or neither. */
+  readonly certPath: string | undefined;
+  readonly keyPath: string | undefined;
+  /** Where the self-made pair is kept if none is configured: `default-certificate.pem`, mode 0600. */
+  readonly dataDirectory: string;
+}
+
+/**
+ * The pair that is shown to clients without SNI and for names without a certificate of their own:
+ * as configured, else self-made at first start and kept.
+ * @throws DefaultCertificateError
+ */
+export async function openDefaultCertificate(options: DefaultCertificateOptions): Promise<KeyPair> {
+  const { certPath, keyPath, dataDirectory } = options;
+  if (certPath !== undefined && keyPath !== undefined) {
+    return checked(await read(certPath), await readPrivate(keyPath), `${certPath}, ${keyPath}`);
+  }
+  const path = join(dataDirectory, 'default-certificate.pem');
+  const kept = await readPrivate(path).catch((error: unknown) => {
+    if (isMissing(error)) return undefined;
+    throw error;
+  });
+  if (kept !== undefined) return checked(kept, kept, path);
+  const made = await createDefaultCertificate(new Date());
+  await writeFileAtomically(path, `${made.chainPem.trim()}\n${made.keyPem.trim()}\n`, 0o600);
+  return made;
+}
+
+/** The engine refuses a bad pair without a word of what is wrong with it. */
+function checked(chainText: string, keyText: string, where: string): KeyPair {
+  const chain = chainText.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
+  const key =
+    /-----BEGIN [A-Z ]*PRIVATE KEY-----[A-Za-z0-9+/=\s]+-----END [A-Z ]*PRIVATE KEY-----/.exec(
+      keyText,
+    );
+  if (chain?.[0] === undefined) throw unusable(where, 'there is no CERTIFICATE block');
+  if (key === null) throw unusable(where, 'there is no PRIVATE KEY block');
+  try {
+    if (new X509Certificate(chain[0]).checkPrivateKey(createPrivateKey(key[0]))) {
+      return { chainPem: `${chain.join('\n')}\n`, keyPem: `${key[0]}\n` };
+    }
+  } catch {
+    // The parser's message may quote what it read.
+    throw unusable(where, 'certificate or key cannot be read; is the key encrypted?');
+  }
+  throw unusable(where, 'the key does not belong to the first certificate');
+}
+
+function unusable(where: string, reason: string): DefaultCertificateError {
+  return new DefaultCertificateError(
+    `the default certificate (${where}) cannot be used: ${reason}`,
+  );
+}
+
+async function readPrivate(path: string): Promise<string> {
+  const { mode } = await stat(path).catch((error: unknown) => {
+    throw isMissing(error) ? error : unusable(path, 'the file cannot be read');
+  });
+  if ((mode & 0o077) !== 0) throw unusable(path, `others may read it: run "chmod 600 ${path}"`);
+  return read(path);
+}
+
+function read(path: string): Promise<string> {
+  return readFile(path, 'utf8');
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
