@@ -4,6 +4,7 @@ import type { CommandHandler } from '../application/command-handler.js';
 import type { FoldedLog } from '../application/folded-log.js';
 import type { Clock } from '../ports/clock.js';
 import type { EventLog } from '../ports/event-log.js';
+import type { WhenApplied } from './wait-applied.js';
 
 /** Connection counters for `GET /status`, by Kong's names; whoever knows the nodes provides them. */
 export interface ConnectionCounters {
@@ -29,6 +30,8 @@ export interface AdminContext {
   readonly pluginsAvailable: readonly string[];
   readonly allowExpiredCertificates: boolean;
   readonly connectionCounters: () => ConnectionCounters;
+  /** Lets a write wait until the nodes serve it; absent where there are none to wait for. */
+  readonly whenApplied?: WhenApplied;
   /** Who is calling, for the event's metadata. @throws Refusal if nobody who may. */
   readonly identify: (request: FastifyRequest) => string | Promise<string>;
 }

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { GatewayEvent } from '../../shared/events.js';
 import type { KeyMaterials } from '../application/key-custody.js';
+import type { AppliedWait } from '../distribution/applied-barrier.js';
 import type { Command } from '../domain/commands.js';
 import type { GatewayState } from '../domain/state.js';
 import type { AdminContext } from './admin-context.js';
@@ -10,6 +11,7 @@ import { eventsOf, idempotencyOf } from './idempotency.js';
 import { refusalFor } from './kong-rejections.js';
 import { queryOf } from './pages.js';
 import { preconditionOf, type Subject } from './preconditions.js';
+import { waitApplied, waitOf } from './wait-applied.js';
 
 /** A request turned into a command, on the state as it is now. */
 export interface PlannedWrite {
@@ -49,6 +51,7 @@ export async function write(each: Write): Promise<void> {
   const { folded, handler, logger } = admin;
   const actor = await admin.identify(request);
   const idempotency = idempotencyOf(request, actor, parameters);
+  const wait = waitOf(admin, request);
   if (isDryRun(request)) {
     // Past the route's response schema, which describes what the write itself would answer.
     const report = JSON.stringify(dryRun(folded.state, each.plan));
@@ -59,7 +62,7 @@ export async function write(each: Write): Promise<void> {
   if (known !== undefined) {
     if (known.request !== idempotency?.request)
       throw refusalFor({ code: 'idempotency-key-reused' });
-    await repeat(each, known);
+    await repeat(each, known, wait);
     return;
   }
   for (let attempt = 1; ; attempt++) {
@@ -73,7 +76,7 @@ export async function write(each: Write): Promise<void> {
       ...(precondition !== undefined && { precondition }),
     });
     if (outcome.status === 'repeated') {
-      await repeat(each, outcome.write);
+      await repeat(each, outcome.write, wait);
       return;
     }
     if (outcome.status === 'recorded') {
@@ -82,6 +85,7 @@ export async function write(each: Write): Promise<void> {
       }
       if (warnings.length > 0) reply.header('signet-warning', [...warnings]);
       const events = outcome.events.map(({ event }) => event);
+      await waitApplied(admin, reply, outcome.head, wait);
       await send(reply, outcome.head, each.answer(events, outcome.after));
       return;
     }
@@ -92,10 +96,15 @@ export async function write(each: Write): Promise<void> {
   }
 }
 
-async function repeat(each: Write, known: Parameters<typeof eventsOf>[1]): Promise<void> {
+async function repeat(
+  each: Write,
+  known: Parameters<typeof eventsOf>[1],
+  wait: AppliedWait | undefined,
+): Promise<void> {
   const { admin, reply } = each;
   const events = await eventsOf(admin.log, known);
   reply.header('idempotency-replayed', 'true');
+  await waitApplied(admin, reply, known.last, wait);
   await send(reply, known.last, each.answer(events, admin.folded.state));
 }
 

@@ -48,6 +48,8 @@ export interface ControlPlaneLink {
   close(): Promise<void>;
 }
 
+const closeGraceMs = 500;
+
 /**
  * Keeps a stream to one of the cluster's control planes and hands every snapshot that comes over it to
  * the applier. Reconnects by itself, for ever, after random waits that grow to a bound; each attempt
@@ -140,7 +142,8 @@ export function connectToControlPlane(
       isCurrent() ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve)),
     async close() {
       closing.abort();
-      await running;
+      // Not for what is being applied: a worker that never answers must not keep the node from stopping.
+      await Promise.race([running, delay(closeGraceMs, undefined, { ref: false })]);
     },
   };
 }

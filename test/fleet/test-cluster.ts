@@ -107,9 +107,12 @@ export class TestVault implements KeyVault {
   }
 }
 
-export interface TestControlPlane {
-  readonly control: TestControl;
-  readonly vault: TestVault;
+export interface TestControlPlane<
+  Control extends ControlState = TestControl,
+  Vault extends KeyVault = TestVault,
+> {
+  readonly control: Control;
+  readonly vault: Vault;
   readonly ca: ClusterCa;
   readonly members: ClusterMembers;
   readonly registry: NodeRegistry;
@@ -127,14 +130,23 @@ export interface TestControlPlane {
 
 export interface ControlPlaneSetup extends Partial<NodeServerOptions> {
   readonly directory?: string;
-  readonly control?: TestControl;
-  readonly vault?: TestVault;
   readonly maxRememberedKeys?: number;
 }
 
 /** A control plane without log and admin API, on a free port of the loopback. Ends with the test. */
-export async function startControlPlane(setup: ControlPlaneSetup = {}): Promise<TestControlPlane> {
-  const { control = new TestControl(), vault = new TestVault() } = setup;
+export function startControlPlane(
+  setup: ControlPlaneSetup & { control?: TestControl; vault?: TestVault } = {},
+): Promise<TestControlPlane> {
+  const { control = new TestControl(), vault = new TestVault(), ...rest } = setup;
+  return feedFrom(control, vault, rest);
+}
+
+/** The same, for a state and a vault of any kind. */
+export async function feedFrom<Control extends ControlState, Vault extends KeyVault>(
+  control: Control,
+  vault: Vault,
+  setup: ControlPlaneSetup = {},
+): Promise<TestControlPlane<Control, Vault>> {
   const directory = setup.directory ?? (await temporaryDirectory());
   const clock = { offsetMs: 0 };
   const now = () => Date.now() + clock.offsetMs;
@@ -202,13 +214,12 @@ export interface TestNode {
 }
 
 export interface NodeSetup extends Partial<SubscriberOptions> {
-  readonly joinAt?: TestControlPlane;
   readonly server?: SnapshotServer;
 }
 
 /** A node with a real store and no listeners: what is stored counts as served. Ends with the test. */
 export async function startNode(
-  controlPlane: TestControlPlane,
+  controlPlane: Pick<TestControlPlane, 'address' | 'token'>,
   setup: NodeSetup = {},
 ): Promise<TestNode> {
   const dataDirectory = setup.dataDirectory ?? (await temporaryDirectory());

@@ -1,0 +1,164 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { parseRevision } from '../../../shared/revision.js';
+import type { AckHistory } from '../../distribution/ack-history.js';
+import { reportOn } from '../../distribution/applied-barrier.js';
+import type { NodeRegistry } from '../../distribution/node-registry.js';
+import type { AdminContext } from '../admin-context.js';
+import { queryOf } from '../pages.js';
+import { invalid, notFound } from '../refusal.js';
+import { addResource, type Call } from '../resource.js';
+import type { JsonSchema } from '../schemas/json-schema.js';
+import {
+  ackSchema,
+  appliedSchema,
+  nodeSchema,
+  presentAck,
+  presentApplied,
+  presentNode,
+} from '../schemas/node-schema.js';
+
+export interface NodeRoutesOptions {
+  readonly registry: NodeRegistry;
+  readonly history: AckHistory;
+  /** A token with which one node joins before `expiresAt`, in milliseconds since the epoch. */
+  readonly issueJoinToken: (expiresAt: number) => string;
+  /** Takes a node out of the cluster and cuts it off at once; `false` if it is not in it. */
+  readonly revoke: (nodeId: string) => boolean;
+}
+
+const defaultTokenSeconds = 900;
+const maxTokenSeconds = 86_400;
+
+const tokenSchema: JsonSchema = {
+  type: 'object',
+  properties: {
+    token: { type: 'string', description: 'Shown this once; good for one node.' },
+    expires_at: { type: 'integer', description: 'Milliseconds since the epoch.' },
+  },
+  required: ['token', 'expires_at'],
+};
+
+/** The fleet: which nodes there are, what they serve, how they come and go. */
+export function addNodeRoutes(
+  server: FastifyInstance,
+  admin: AdminContext,
+  options: NodeRoutesOptions,
+): void {
+  const { folded, clock } = admin;
+  const { registry, history } = options;
+
+  addResource(server, {
+    path: '/nodes',
+    operations: {
+      GET: {
+        schema: { summary: 'List nodes', response: { 200: listOf(nodeSchema) } },
+        handle: ({ reply }) => {
+          const nodes = registry.nodes().map((node) => presentNode(node, folded.head));
+          void reply.send({ data: nodes, total: nodes.length });
+        },
+      },
+    },
+  });
+  addResource(server, {
+    path: '/nodes/join-tokens',
+    operations: {
+      POST: {
+        schema: { summary: 'Make a join token', response: { 201: tokenSchema } },
+        handle: (call) => {
+          const expiresAt = clock() + 1000 * tokenSeconds(call);
+          const token = options.issueJoinToken(expiresAt);
+          void call.reply.code(201).send({ token, expires_at: expiresAt });
+        },
+      },
+    },
+  });
+  addResource(server, {
+    path: '/nodes/applied/:revision',
+    operations: {
+      GET: {
+        schema: { summary: 'Which nodes serve a revision', response: { 200: appliedSchema } },
+        handle: ({ request, reply }) => {
+          const { revision: text } = request.params as { readonly revision: string };
+          const revision = parseRevision(text);
+          if (revision === undefined) throw notFound();
+          void reply.send(presentApplied(reportOn(registry.nodes(), revision, 'all')));
+        },
+      },
+    },
+  });
+  addResource(server, {
+    path: '/nodes/:node',
+    lookup: (request) => void nodeOf(registry, request),
+    operations: {
+      GET: {
+        schema: { summary: 'One node', response: { 200: nodeSchema } },
+        handle: ({ request, reply }) => {
+          void reply.send(presentNode(nodeOf(registry, request), folded.head));
+        },
+      },
+      DELETE: {
+        schema: { summary: 'Revoke a node', response: { 204: { type: 'null' } } },
+        handle: async ({ request, reply }) => {
+          const { id, name } = nodeOf(registry, request);
+          const actor = await admin.identify(request);
+          if (!options.revoke(id)) throw notFound();
+          admin.logger.warn({ nodeId: id, nodeName: name, actor }, 'a node was revoked on request');
+          void reply.code(204).send();
+        },
+      },
+    },
+  });
+  addResource(server, {
+    path: '/nodes/:node/served',
+    lookup: (request) => void nodeOf(registry, request),
+    operations: {
+      GET: {
+        schema: { summary: 'What a node served at a time', response: { 200: ackSchema } },
+        handle: ({ request, reply }) => {
+          const ack = history.at(nodeOf(registry, request).id, timeOf(request, clock()));
+          if (ack === undefined) throw notFound();
+          void reply.send(presentAck(ack));
+        },
+      },
+    },
+  });
+}
+
+/** The node that a path names, by its id, or by its name where only one has it. @throws Refusal 404 */
+function nodeOf(registry: NodeRegistry, request: FastifyRequest) {
+  const { node: text } = request.params as { readonly node: string };
+  const byId = registry.node(text.toLowerCase());
+  if (byId) return byId;
+  const [byName, ...others] = registry.nodes().filter(({ name }) => name === text);
+  if (byName === undefined || others.length > 0) throw notFound();
+  return byName;
+}
+
+function tokenSeconds({ parameters }: Call): number {
+  const given = parameters.get('ttl_seconds');
+  if (given === undefined) return defaultTokenSeconds;
+  const seconds = typeof given === 'string' || typeof given === 'number' ? Number(given) : NaN;
+  if (!Number.isInteger(seconds) || seconds < 1 || seconds > maxTokenSeconds) {
+    const message = `ttl_seconds must be a whole number from 1 to ${maxTokenSeconds}`;
+    throw invalid(new Map([['ttl_seconds', message]]));
+  }
+  return seconds;
+}
+
+/** `?at=` in RFC 3339 or milliseconds since the epoch; now if it is not given. @throws Refusal 400 */
+function timeOf(request: FastifyRequest, now: number): number {
+  const text = queryOf(request).get('at');
+  if (text === null) return now;
+  const time = /^\d{1,16}$/.test(text) ? Number(text) : Date.parse(text);
+  if (Number.isNaN(time))
+    throw invalid(new Map([['at', 'at must be a time, as 2030-01-31T12:00:00Z']]));
+  return time;
+}
+
+function listOf(items: JsonSchema): JsonSchema {
+  return {
+    type: 'object',
+    properties: { data: { type: 'array', items }, total: { type: 'integer' } },
+    required: ['data', 'total'],
+  };
+}

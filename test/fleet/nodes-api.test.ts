@@ -1,0 +1,166 @@
+import { describe, expect, it } from 'vitest';
+import { addNodeRoutes } from '../../control-plane/admin-api/routes/nodes.js';
+import { whenApplied } from '../../control-plane/distribution/applied-barrier.js';
+import type { SnapshotServer } from '../../data-plane/snapshot/apply-snapshot.js';
+import { type AdminUnderTest, startAdmin } from '../support/admin-server.js';
+import { openStores, startControlPlane } from '../support/control-plane.js';
+import { certificateId } from '../support/gateway-fixtures.js';
+import { feedFrom, startNode } from './test-cluster.js';
+
+const soon = { timeout: 5000, interval: 5 };
+let apis = 0;
+
+/** An admin API and a node stream over the same log. */
+async function startFleet() {
+  const writer = await startControlPlane(await openStores());
+  await writer.handler.execute(
+    { type: 'CreateLog', logId: '22222222-2222-4222-8222-222222222222' },
+    { actor: 'test', correlationId: 'test' },
+  );
+  const plane = await feedFrom(writer.folded, writer.vault);
+  const admin = await startAdmin({
+    ...writer,
+    whenApplied: (revision, wait) => whenApplied(plane.registry, revision, wait),
+    extensions: [
+      (server, context) =>
+        addNodeRoutes(server, context, {
+          registry: plane.registry,
+          history: plane.history,
+          issueJoinToken: (at) => plane.members.issueToken(plane.ca.fingerprint256, at),
+          revoke: (id) => plane.server.revoke(id),
+        }),
+    ],
+  });
+  return { admin, plane };
+}
+
+const addApi = (admin: AdminUnderTest, query = '') => {
+  apis += 1;
+  const body = {
+    name: `api-${apis}`,
+    request_host: `h${apis}.test`,
+    upstream_url: 'http://u.test',
+  };
+  return admin.send('POST', `/apis${query}`, body);
+};
+
+const appliedOf = ({ headers }: { headers: Headers }) =>
+  JSON.parse(headers.get('signet-applied') ?? 'null');
+
+describe('admin API: wait', () => {
+  it('answers when every node has proved that it serves the write', async () => {
+    const { admin, plane } = await startFleet();
+    const node = await startNode(plane);
+    const answer = await addApi(admin, '?wait=applied');
+    expect(answer.status).toBe(201);
+    const revision = Number(answer.headers.get('signet-revision'));
+    expect(plane.registry.node(node.nodeId)?.revision).toBeGreaterThanOrEqual(revision);
+    expect(appliedOf(answer)).toMatchObject({ complete: true, applied: 1, stragglers: 0 });
+    expect((await admin.send('GET', `/nodes/applied/${revision}`)).json).toMatchObject({
+      revision,
+      complete: true,
+      applied: [{ id: node.nodeId, name: 'node-1' }],
+      stragglers: [],
+    });
+  });
+
+  it('lists stragglers once the time is over, and the write stands', async () => {
+    const { admin, plane } = await startFleet();
+    const stuck: SnapshotServer = { applied: () => new Promise(() => {}) };
+    await startNode(plane, { nodeName: 'stück', server: stuck });
+    await startNode(plane, { nodeName: 'fine' });
+    const answer = await addApi(admin, '?wait=applied&wait_timeout_ms=300');
+    expect(answer.status).toBe(201);
+    expect(appliedOf(answer)).toMatchObject({
+      complete: false,
+      applied: 1,
+      straggling_nodes: ['stück'],
+    });
+    const revision = answer.headers.get('signet-revision');
+    const report = (await admin.send('GET', `/nodes/applied/${revision}`)).json;
+    expect(report['stragglers']).toMatchObject([{ name: 'stück', connected: true }]);
+  });
+
+  it('tells of rejections, with the reason', async () => {
+    const { admin, plane } = await startFleet();
+    const rejection = { certificateId: certificateId(1), hosts: ['h.test'], reason: 'poison' };
+    await startNode(plane, { server: { applied: () => Promise.resolve([rejection]) } });
+    expect(appliedOf(await addApi(admin, '?wait=quorum'))).toMatchObject({
+      complete: true,
+      rejecting_nodes: [{ name: 'node-1', hosts: ['h.test'], reason: 'poison' }],
+    });
+  });
+
+  it('refuses what it does not understand before anything is written', async () => {
+    const { admin, plane } = await startFleet();
+    const { head } = plane.control;
+    for (const query of [
+      '?wait=some',
+      '?wait=applied&wait_timeout_ms=0',
+      '?wait=applied&wait_timeout_ms=x',
+    ]) {
+      expect((await addApi(admin, query)).status).toBe(400);
+    }
+    expect(plane.control.head).toBe(head);
+  });
+});
+
+describe('admin API: nodes', () => {
+  it('lists each node with what it serves and how it is', async () => {
+    const { admin, plane } = await startFleet();
+    const node = await startNode(plane);
+    const added = await addApi(admin, '?wait=applied');
+    const { json } = await admin.send('GET', '/nodes');
+    expect(json['data']).toMatchObject([
+      {
+        id: node.nodeId,
+        name: 'node-1',
+        connected: true,
+        ready: true,
+        workers: 2,
+        version: '0.0.0-test',
+        revision: Number(added.headers.get('signet-revision')),
+        lag: 0,
+        plugins_disagree: false,
+        rejections: [],
+      },
+    ]);
+    expect((await admin.send('GET', '/nodes/node-1')).json).toMatchObject({ id: node.nodeId });
+    expect((await admin.send('GET', `/nodes/${node.nodeId}`)).status).toBe(200);
+    expect((await admin.send('GET', '/nodes/other')).status).toBe(404);
+    expect((await admin.send('PATCH', '/nodes/node-1', {})).status).toBe(405);
+  });
+
+  it('makes tokens that let one node in, and revokes nodes', async () => {
+    const { admin, plane } = await startFleet();
+    const made = await admin.send('POST', '/nodes/join-tokens', { ttl_seconds: 60 });
+    expect(made.status).toBe(201);
+    expect(Number(made.json['expires_at'])).toBeLessThanOrEqual(Date.now() + 60_000);
+    expect((await admin.send('POST', '/nodes/join-tokens', { ttl_seconds: 'ever' })).status).toBe(
+      400,
+    );
+    const node = await startNode({ ...plane, token: () => String(made.json['token']) });
+    await node.link.whenCurrent();
+    expect((await admin.send('DELETE', `/nodes/${node.nodeId}`)).status).toBe(204);
+    await expect.poll(() => node.link.status.isConnected, soon).toBe(false);
+    expect((await admin.send('GET', '/nodes')).json).toEqual({ data: [], total: 0 });
+    expect((await admin.send('DELETE', `/nodes/${node.nodeId}`)).status).toBe(404);
+  });
+
+  it('answers what a node served at a time', async () => {
+    const { admin, plane } = await startFleet();
+    const node = await startNode(plane);
+    const first = await addApi(admin, '?wait=applied');
+    const between = Date.now();
+    await expect.poll(() => Date.now(), soon).toBeGreaterThan(between);
+    const second = await addApi(admin, '?wait=applied');
+    const servedAt = async (query: string) =>
+      (await admin.send('GET', `/nodes/${node.nodeId}/served${query}`)).json?.['revision'];
+    expect(await servedAt(`?at=${between}`)).toBe(Number(first.headers.get('signet-revision')));
+    expect(await servedAt('')).toBe(Number(second.headers.get('signet-revision')));
+    expect((await admin.send('GET', '/nodes/node-1/served?at=2001-01-01T00:00:00Z')).status).toBe(
+      404,
+    );
+    expect((await admin.send('GET', '/nodes/node-1/served?at=soon')).status).toBe(400);
+  });
+});
