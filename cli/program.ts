@@ -6,6 +6,7 @@ import { certCommand } from './commands/cert.js';
 import { configCommand } from './commands/config.js';
 import { controlPlaneCommand } from './commands/control-plane.js';
 import { dataPlaneCommand } from './commands/data-plane.js';
+import { logCommand } from './commands/log.js';
 import { nodeCommand } from './commands/node.js';
 import { startCommand } from './commands/start.js';
 import { statusCommand } from './commands/status.js';
@@ -20,6 +21,7 @@ export function createProgram(roles: Roles, io: Io = standardIo): Command {
     .addCommand(startCommand(roles, io))
     .addCommand(controlPlaneCommand(roles, io))
     .addCommand(dataPlaneCommand(roles, io))
+    .addCommand(logCommand(io))
     .addCommand(configCommand(io))
     .addCommand(statusCommand(io))
     .addCommand(apiCommand(io))

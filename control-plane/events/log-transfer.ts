@@ -54,7 +54,7 @@ export async function importLog(
 ): Promise<Verification & { status: 'intact' }> {
   let expected: ExpectedRevision = 'empty';
   const appendBatches = async function* () {
-    for await (const batch of batches(parseLines(lines))) {
+    for await (const batch of readExport(lines)) {
       // What is appended was checked before: the verification below asks for a batch at a time, and
       // looks at it first.
       yield batch;
@@ -70,6 +70,14 @@ export async function importLog(
     );
   }
   return verification;
+}
+
+/**
+ * The events of an export, batch by batch, with their form checked and nothing else.
+ * @throws LogImportError if it is none, or was cut short.
+ */
+export function readExport(lines: AsyncIterable<string>): AsyncIterable<readonly StoredEvent[]> {
+  return batches(parseLines(lines));
 }
 
 async function appendBatch(
