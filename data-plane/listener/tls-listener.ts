@@ -67,6 +67,7 @@ export class TlsListener {
   #appCount = 0;
   #generationCount = 0;
   #discarded = 0;
+  #acceptedByDiscarded = 0;
   #replacedAt = 0;
   #work: Promise<unknown> = Promise.resolve();
   #isClosed = false;
@@ -83,7 +84,7 @@ export class TlsListener {
 
   get stats(): TlsListenerStats {
     let connections = 0;
-    let accepted = 0;
+    let accepted = this.#acceptedByDiscarded;
     let contexts = 0;
     for (const app of this.#apps) {
       connections += app.connections;
@@ -206,6 +207,7 @@ export class TlsListener {
     app.owner = undefined;
     this.#apps.delete(app);
     this.#discarded += 1;
+    this.#acceptedByDiscarded += app.accepted;
     if (this.#discarded % maxDiscarded === 0) this.#options.wornOut();
   }
 

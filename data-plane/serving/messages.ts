@@ -85,7 +85,7 @@ export type WorkerReport =
   | { readonly kind: 'replace-me'; readonly reason: string }
   /** Its thread ends against its will and waits on the gate: take its apps out of the acceptors, now. */
   | { readonly kind: 'ending' }
-  | { readonly kind: 'closed' };
+  | { readonly kind: 'closed'; readonly stats: ServingStats };
 
 /** What a worker thread is started with. */
 export interface WorkerTask {

@@ -34,3 +34,15 @@ export function sumStats(all: readonly ServingStats[]): ServingStats {
     workerRestarts: sum('workerRestarts'),
   };
 }
+
+/** What remains of a worker that has ended: what it counted up, not what it held. */
+export function pastStats(stats: ServingStats): ServingStats {
+  return {
+    ...stats,
+    connectionsActive: 0,
+    requestsActive: 0,
+    generationsDraining: 0,
+    contexts: 0,
+    discardedApps: 0,
+  };
+}

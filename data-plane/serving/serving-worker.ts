@@ -186,7 +186,7 @@ export class ServingWorker {
     this.#gateway.close();
     this.#store.close();
     this.#keyFile.close();
-    setImmediate(() => this.#report({ kind: 'closed' }));
+    setImmediate(() => this.#report({ kind: 'closed', stats: this.#stats() }));
   }
 
   #closeListeners(): void {

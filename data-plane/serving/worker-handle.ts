@@ -23,6 +23,8 @@ export interface WorkerHandleOptions {
   readonly run: (task: WorkerTask, signal: AbortSignal) => Promise<unknown>;
   /** The worker asks for another to take its place. */
   readonly wantsReplacement: (reason: string) => void;
+  /** It has closed everything; what it had counted. */
+  readonly closed: (stats: ServingStats) => void;
 }
 
 /** How a worker's thread came to its end. */
@@ -116,6 +118,7 @@ export class WorkerHandle {
         this.#detach();
         return;
       case 'closed':
+        this.#options.closed(report.stats);
         this.#abort.abort(); // every app is closed: now the thread may be ended
         return;
       default:

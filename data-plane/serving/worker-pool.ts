@@ -6,7 +6,7 @@ import type { Logger } from '../../shared/logger.js';
 import type { RejectedEntry } from '../../shared/snapshot.js';
 import type { AppliedChanges } from '../store/node-store.js';
 import type { ServingSettings, WorkerCommand, WorkerTask } from './messages.js';
-import { type ServingStats, sumStats } from './serving-stats.js';
+import { pastStats, type ServingStats, sumStats } from './serving-stats.js';
 import { type Acceptors, WorkerHandle } from './worker-handle.js';
 
 export interface WorkerPoolOptions {
@@ -32,6 +32,7 @@ export class WorkerPool {
   readonly #handles = new Set<WorkerHandle>();
   readonly #replacing = new Map<number, Promise<void>>();
   readonly #rejected: Set<CertificateId>;
+  #past: ServingStats = sumStats([]);
   #started = 0;
   #restarts = 0;
   #isDraining = false;
@@ -77,7 +78,7 @@ export class WorkerPool {
 
   async stats(): Promise<ServingStats> {
     const each = await Promise.all([...this.#handles].map((handle) => handle.stats()));
-    const sum = sumStats(each.filter((stats) => stats !== undefined));
+    const sum = sumStats([this.#past, ...each.filter((stats) => stats !== undefined)]);
     return { ...sum, workerRestarts: this.#restarts };
   }
 
@@ -106,6 +107,9 @@ export class WorkerPool {
       wantsReplacement: (reason) => {
         logger.info({ worker: index, reason }, 'replacing a worker');
         void this.#replace(index, handle);
+      },
+      closed: (stats) => {
+        this.#past = sumStats([this.#past, pastStats(stats)]);
       },
     });
     this.#serving.set(index, handle);

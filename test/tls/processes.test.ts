@@ -1,0 +1,172 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { temporaryDirectory } from '../support/temporary-directory.js';
+import { bar } from './support/bars.js';
+import { leafOf, open, request } from './support/client.js';
+import { Load, Rotation } from './support/load.js';
+import { mint } from './support/mint.js';
+import { TestNode, type TestNodeOptions } from './support/test-node.js';
+
+const host = 'a.test';
+
+describe('processes and workers', () => {
+  const nodeOptions = process.env['NODE_OPTIONS'] ?? '';
+  beforeEach(() => {
+    const faults = pathToFileURL(resolve('dist/test/tls/support/faults.js')).href;
+    process.env['NODE_OPTIONS'] = `${nodeOptions} --import ${faults}`;
+  });
+  afterEach(() => {
+    process.env['NODE_OPTIONS'] = nodeOptions;
+  });
+
+  it('start again within a second after kill -9', async () => {
+    const { node, certificate } = await served();
+    for (let n = 0; n < 3; n += 1) {
+      const [pid = 0] = node.supervisor.pids;
+      process.kill(pid, 'SIGKILL');
+      // About 250 ms on an idle machine; others may be at work on a test machine's two cores.
+      await eventually(bar(1_000, 3_000), async () => {
+        expect(node.supervisor.pids).not.toContain(pid);
+        expect(await leafOf(node.httpsPort, host)).toBe(certificate.fingerprint256);
+      });
+    }
+    expect(node.supervisor.restarts).toBe(3);
+  });
+
+  it('fail alone: with two processes only the connections of the killed one are lost', async () => {
+    const { node, rotation } = await served({ processes: 2, settings: { workers: 1 } });
+    for (let n = 0; n < bar(20, 3); n += 1) {
+      const [pid = 0] = node.supervisor.pids;
+      const load = new Load(node.httpsPort, rotation).reconnecting(4).keepAlive(4);
+      await eventually(5_000, () => expect(load.requests).toBeGreaterThan(50));
+      process.kill(pid, 'SIGKILL');
+      await eventually(3_000, () => expect(node.supervisor.pids).not.toContain(pid));
+      const during = load.requests;
+      await eventually(5_000, () => expect(load.requests).toBeGreaterThan(during + 50));
+      await load.stop();
+      // At most what was open on it: eight clients, each with one connection at a time.
+      expect(load.faults.length).toBeLessThanOrEqual(8);
+      for (const fault of load.faults) expect(fault).toMatch(/closed|ECONNRESET|EPIPE/);
+      await eventually(3_000, () => expect(node.supervisor.pids).toHaveLength(2));
+    }
+  }, 120_000);
+
+  it('refuse a port that is taken, and say so', async () => {
+    for (const processes of [1, 2]) {
+      const { node } = await served({ processes });
+      const second = await TestNode.create({ httpPort: node.httpPort });
+      await expect(second.listen()).rejects.toThrow(
+        `can't listen on 127.0.0.1:${node.httpPort}: another process listens there`,
+      );
+    }
+  });
+
+  it('end in order: requests under way are answered, no connection is cut', async () => {
+    const { node } = await served();
+    const sockets = await Promise.all(
+      Array.from({ length: 8 }, () => open({ port: node.httpsPort, serverName: host })),
+    );
+    for (const socket of sockets) expect((await request(socket, host)).closes).toBe(false);
+    const slow = sockets.map((socket) => request(socket, host, 'X-Wait-Ms: 400\r\n'));
+    await eventually(2_000, async () => {
+      expect((await node.supervisor.stats()).requestsActive).toBe(8);
+    });
+    const stopped = node.stop();
+    for (const answer of await Promise.all(slow)) expect(answer.status).toBe(200);
+    await stopped;
+    await expect(open({ port: node.httpsPort, serverName: host })).rejects.toThrow('ECONNREFUSED');
+  });
+
+  it('end under load without a reset', async () => {
+    const { node, rotation } = await served();
+    const load = new Load(node.httpsPort, rotation).reconnecting(4).keepAlive(4);
+    await eventually(5_000, () => expect(load.requests).toBeGreaterThan(50));
+    const stopped = node.supervisor.stop();
+    await eventually(5_000, () => expect(load.faults.length).toBeGreaterThan(0));
+    await load.stop();
+    await stopped;
+    expect([...new Set(load.faults.map((fault) => fault.replace(/\d+\.\d.*/, '')))]).toEqual([
+      'Error: connect ECONNREFUSED ',
+    ]);
+  });
+
+  it('are gone when their supervisor is killed', async () => {
+    const dataDirectory = await temporaryDirectory();
+    const parent = fork(resolve('dist/test/tls/support/supervisor-process.js'), [dataDirectory]);
+    const [{ pids }] = (await once(parent, 'message')) as [{ pids: number[] }];
+    expect(pids).toHaveLength(1);
+    parent.kill('SIGKILL');
+    await eventually(2_000, () => {
+      for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+    });
+  });
+
+  it('replace a worker after a defect in it, without losing a connection', async () => {
+    const { node, rotation } = await served();
+    const load = new Load(node.httpsPort, rotation).reconnecting(4).keepAlive(4);
+    const [pid = 0] = node.supervisor.pids;
+    process.kill(pid, 'SIGUSR2');
+    await eventually(5_000, async () => {
+      expect((await node.supervisor.stats()).workerRestarts).toBe(1);
+    });
+    const soFar = load.requests;
+    await eventually(5_000, () => expect(load.requests).toBeGreaterThan(soFar + 100));
+    await load.stop();
+    expect(load.faults).toEqual([]);
+    expect(node.supervisor.pids).toEqual([pid]);
+  });
+
+  it('outlive a worker thread that ends all at once', async () => {
+    const { node, rotation } = await served();
+    const load = new Load(node.httpsPort, rotation).reconnecting(4).keepAlive(4);
+    await eventually(5_000, () => expect(load.requests).toBeGreaterThan(50));
+    const [pid = 0] = node.supervisor.pids;
+    process.kill(pid, 'SIGWINCH');
+    await eventually(5_000, async () => {
+      expect((await node.supervisor.stats()).workerRestarts).toBe(1);
+    });
+    const soFar = load.requests;
+    await eventually(5_000, () => expect(load.requests).toBeGreaterThan(soFar + 100));
+    await load.stop();
+    expect(load.faults.length).toBeLessThanOrEqual(8); // what was open on it
+    expect(node.supervisor.pids).toEqual([pid]);
+  });
+
+  it('replace all workers again and again without losing a connection', async () => {
+    const { node, rotation } = await served();
+    const [pid] = node.supervisor.pids;
+    const load = new Load(node.httpsPort, rotation).reconnecting(4).keepAlive(4);
+    for (let n = 0; n < bar(500, 6); n += 1) await node.supervisor.restartWorkers();
+    await load.stop();
+    expect(load.faults).toEqual([]);
+    expect((await node.supervisor.stats()).workerRestarts).toBe(bar(1000, 12));
+    expect(node.supervisor.pids).toEqual([pid]);
+  }, 600_000);
+});
+
+async function served(options: TestNodeOptions = {}) {
+  const node = await TestNode.start(options);
+  const certificate = await mint(host);
+  const rotation = new Rotation(host);
+  rotation.issued(certificate);
+  await node.bind(1, host, certificate);
+  rotation.acknowledged(certificate);
+  return { node, certificate, rotation };
+}
+
+/** Tries until `check` passes; its last error if it does not in time. */
+async function eventually(withinMs: number, check: () => unknown): Promise<void> {
+  const deadline = performance.now() + withinMs;
+  for (;;) {
+    try {
+      await check();
+      return;
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+}
