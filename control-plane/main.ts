@@ -9,12 +9,14 @@ import { product, version } from '../shared/version.js';
 import { AccessStore } from './access/access-store.js';
 import { decideAccessMode } from './access/bind-rule.js';
 import { guardAdminApi, principalOf } from './access/guard.js';
+import { addNodeRoutes } from './admin-api/routes/nodes.js';
 import { createAdminServer } from './admin-api/server.js';
 import { CommandHandler } from './application/command-handler.js';
 import { FoldedLog } from './application/folded-log.js';
 import { KeyErasure } from './application/key-erasure.js';
 import { sweepOrphanKeys } from './application/orphan-sweep.js';
 import { AckHistory } from './distribution/ack-history.js';
+import { whenApplied } from './distribution/applied-barrier.js';
 import { openClusterCa } from './distribution/cluster-ca.js';
 import { clusterMembers, openClusterDatabase } from './distribution/cluster-members.js';
 import { NodeRegistry } from './distribution/node-registry.js';
@@ -102,6 +104,7 @@ async function start(
     pluginsAvailable: config.pluginsAvailable,
     allowExpiredCertificates: config.allowExpiredCertificates,
     connectionCounters: () => registry.connectionCounters(),
+    whenApplied: (revision, wait) => whenApplied(registry, revision, wait),
     identify: (request) => principalOf(request).actor,
     extensions: [
       (server) =>
@@ -111,6 +114,13 @@ async function start(
           requestHostOf: (nameOrId) => requestHostOf(folded, nameOrId),
           clock,
           logger,
+        }),
+      (server, context) =>
+        addNodeRoutes(server, context, {
+          registry,
+          history,
+          issueJoinToken: (expiresAt) => members.issueToken(ca.fingerprint256, expiresAt),
+          revoke: (nodeId) => nodeServer.revoke(nodeId),
         }),
     ],
   });

@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Closing } from '../shared/closing.js';
 import type { GatewayConfig } from '../shared/config.js';
 import type { Logger } from '../shared/logger.js';
@@ -10,9 +11,12 @@ import { openDefaultCertificate } from './open-default-certificate.js';
 import type { ServingSettings } from './serving/messages.js';
 import { snapshotApplier } from './snapshot/apply-snapshot.js';
 import { joinCluster } from './snapshot/join-cluster.js';
-import { connectToControlPlane } from './snapshot/subscriber.js';
+import { type ControlPlaneLink, connectToControlPlane } from './snapshot/subscriber.js';
+import type { NodeStoreWriter } from './store/node-store.js';
 import { openNodeStoreWriter } from './store/open-node-store.js';
 import { Supervisor } from './supervisor.js';
+
+const firstSnapshotWaitMs = 2000;
 
 /**
  * Composition root of a data-plane node: joins its cluster once, serves what its store holds, and
@@ -78,12 +82,37 @@ async function start(
     applier,
   );
   closing.add(() => link.close());
+  verifyInBackground(store, link, logger, closing);
+  // Nice to have, not needed: a node serves what it has, with or without a control plane.
+  await Promise.race([link.whenCurrent(), delay(firstSnapshotWaitMs, undefined, { ref: false })]);
 
   const listening: readonly Listening[] = [
     { what: 'proxy', address: served.http },
     { what: 'proxyTls', address: served.https },
   ];
   return { listening, close: () => closing.run() };
+}
+
+/** Damage that a torn file did to single entries is found after the start, and mended by a full snapshot. */
+function verifyInBackground(
+  store: NodeStoreWriter,
+  link: ControlPlaneLink,
+  logger: Logger,
+  closing: Closing,
+): void {
+  const stop = new AbortController();
+  const verified = store.verify(stop.signal).then(
+    (damaged) => {
+      if (damaged === 0) return;
+      logger.error({ damaged }, 'the node store was damaged; asking for a full snapshot');
+      link.acknowledgeAgain();
+    },
+    (error: unknown) => logger.error({ err: error }, 'the node store could not be verified'),
+  );
+  closing.add(async () => {
+    stop.abort();
+    await verified;
+  });
 }
 
 /** Looked at only by a node that has not joined yet. */

@@ -26,14 +26,19 @@ export interface StreamOptions extends SubscriberOptions {
   readonly applier: SnapshotApplier;
 }
 
+export interface StreamControls {
+  reportHealth(): void;
+  acknowledgeAgain(): void;
+}
+
 export interface StreamEvents {
   welcomed(): void;
   headIs(head: Revision): void;
   renewed(identity: NodeIdentity): void;
   /** The node said that it serves `revision`. */
   acknowledged(revision: Revision): void;
-  /** Hands out how to tell the control plane of changed health, for as long as the stream lives. */
-  reporter(report: () => void): void;
+  /** What may be asked of the stream for as long as it lives. */
+  controls(controls: StreamControls): void;
 }
 
 const maxSilentIntervals = 3;
@@ -144,20 +149,25 @@ class Stream {
   }
 
   async #welcomed({ head, keepAliveMs }: ControlMessage & { type: 'welcome' }): Promise<void> {
-    const { applier, clock, connection, health, identity } = this.#options;
+    const { clock, connection, health, identity } = this.#options;
     clearTimeout(this.#timer);
     this.#timer = setInterval(() => this.#keepAlive(), keepAliveMs);
     this.#events.welcomed();
     if (head !== undefined) this.#events.headIs(head);
-    this.#events.reporter(() =>
-      connection.sendIfIdle(encodeMessage({ type: 'alive', health: health() })),
-    );
+    this.#events.controls({
+      reportHealth: () => connection.sendIfIdle(encodeMessage({ type: 'alive', health: health() })),
+      acknowledgeAgain: () => void this.#acknowledgeServed().catch(() => connection.destroy()),
+    });
     if (isRenewalDue(identity, clock())) {
       const { csrPem, keyPem } = await createCertificateRequest();
       this.#request = { keyPem };
       await connection.send(encodeMessage({ type: 'renew', csrPem }));
     }
-    const served = await applier.served();
+    await this.#acknowledgeServed();
+  }
+
+  async #acknowledgeServed(): Promise<void> {
+    const served = await this.#options.applier.served();
     if (served) await this.#acknowledge(served);
   }
 

@@ -6,7 +6,7 @@ import type { NodeHealth } from '../../shared/snapshot-protocol.js';
 import { type Address, connectTls } from './control-plane-connection.js';
 import type { NodeIdentity } from './node-identity.js';
 import type { SnapshotApplier } from './snapshot-applier.js';
-import { runStream } from './stream.js';
+import { runStream, type StreamControls } from './stream.js';
 
 export interface SubscriberOptions {
   readonly addresses: readonly Address[];
@@ -41,6 +41,11 @@ export interface ControlPlaneLink {
   /** Tells the control plane at once that the node's health changed. */
   healthChanged(): void;
   /**
+   * Tells the control plane anew what the node serves, with the store's digest as it is now: if that
+   * is not what it ought to be, a full snapshot follows. Each new connection does it by itself.
+   */
+  acknowledgeAgain(): void;
+  /**
    * Resolves once the node has proved to serve the newest revision it has heard of; at once if it has.
    * Never rejects: after `close` it stays as it is.
    */
@@ -65,7 +70,7 @@ export function connectToControlPlane(
   const addresses = shuffled(options.addresses, random);
   let identity = options.identity;
   let status: LinkStatus = { isConnected: false, staleSince: clock() };
-  let reportHealth = () => {};
+  let stream: StreamControls | undefined;
   let served: Revision | undefined;
   const waiting: (() => void)[] = [];
   const isCurrent = () =>
@@ -98,14 +103,14 @@ export function connectToControlPlane(
           renewed: (renewed) => {
             identity = renewed;
           },
-          reporter: (report) => {
-            reportHealth = report;
+          controls: (controls) => {
+            stream = controls;
           },
         },
       );
     } finally {
       closing.signal.removeEventListener('abort', abort);
-      reportHealth = () => {};
+      stream = undefined;
       connection.destroy();
       if (status.isConnected) status = { ...status, isConnected: false, staleSince: clock() };
     }
@@ -137,7 +142,8 @@ export function connectToControlPlane(
     get status() {
       return status;
     },
-    healthChanged: () => reportHealth(),
+    healthChanged: () => stream?.reportHealth(),
+    acknowledgeAgain: () => stream?.acknowledgeAgain(),
     whenCurrent: () =>
       isCurrent() ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve)),
     async close() {
