@@ -2,6 +2,8 @@ import type { FastifyRequest } from 'fastify';
 import type { Logger } from '../../shared/logger.js';
 import type { CommandHandler } from '../application/command-handler.js';
 import type { FoldedLog } from '../application/folded-log.js';
+import type { Command } from '../domain/commands.js';
+import type { GatewayState } from '../domain/state.js';
 import type { Clock } from '../ports/clock.js';
 import type { EventLog } from '../ports/event-log.js';
 import type { WhenApplied } from './wait-applied.js';
@@ -34,4 +36,6 @@ export interface AdminContext {
   readonly whenApplied?: WhenApplied;
   /** Who is calling, for the event's metadata. @throws Refusal if nobody who may. */
   readonly identify: (request: FastifyRequest) => string | Promise<string>;
+  /** Whether the caller may carry out what its request turned out to be. */
+  readonly mayCarryOut: (request: FastifyRequest, command: Command, state: GatewayState) => boolean;
 }

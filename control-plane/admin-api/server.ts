@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
+import type { TlsOptions } from 'node:tls';
 import multipart from '@fastify/multipart';
 import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 import type { AdminContext } from './admin-context.js';
@@ -14,6 +15,8 @@ export interface AdminServerOptions extends AdminContext {
   readonly host: string;
   /** 0 lets the system choose. */
   readonly port: number;
+  /** Certificate and key of the listener; plain HTTP without. */
+  readonly tls?: TlsOptions | undefined;
   /** More routes under the same listener, e.g. of nodes, metrics or the console. */
   readonly extensions?: readonly ((server: FastifyInstance, admin: AdminContext) => void)[];
 }
@@ -32,6 +35,7 @@ const bodyMethods = new Set(['POST', 'PUT', 'PATCH']);
 /** The admin API: Kong's endpoints as Kong answered them, and Signet's own under the same listener. */
 export async function createAdminServer(options: AdminServerOptions): Promise<AdminServer> {
   const server = fastify({
+    https: options.tls ?? null,
     logger: false,
     bodyLimit: bodyLimits.bytes,
     genReqId: requestId,
@@ -39,7 +43,8 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ad
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1024 },
     requestTimeout: 60_000,
     frameworkErrors: (_error, _request, reply) => sendRefusal(reply, notFound()),
-  });
+    // The type of a server depends on `https`; no route looks below the instance.
+  }) as unknown as FastifyInstance;
   // Validation is the field tables' work, with Kong's words for each fault.
   server.setValidatorCompiler(() => () => true);
   server.removeAllContentTypeParsers();

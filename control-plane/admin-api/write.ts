@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { GatewayEvent } from '../../shared/events.js';
+import type { ExpectedRevision } from '../../shared/revision.js';
 import type { KeyMaterials } from '../application/key-custody.js';
 import type { AppliedWait } from '../distribution/applied-barrier.js';
 import type { Command } from '../domain/commands.js';
@@ -11,6 +12,7 @@ import { eventsOf, idempotencyOf } from './idempotency.js';
 import { refusalFor } from './kong-rejections.js';
 import { queryOf } from './pages.js';
 import { preconditionOf, type Subject } from './preconditions.js';
+import { Refusal } from './refusal.js';
 import { waitApplied, waitOf } from './wait-applied.js';
 
 /** A request turned into a command, on the state as it is now. */
@@ -54,7 +56,7 @@ export async function write(each: Write): Promise<void> {
   const wait = waitOf(admin, request);
   if (isDryRun(request)) {
     // Past the route's response schema, which describes what the write itself would answer.
-    const report = JSON.stringify(dryRun(folded.state, each.plan));
+    const report = JSON.stringify(dryRun(folded.state, (state) => authorised(each, state)));
     await reply.type('application/json; charset=utf-8').serializer(String).send(report);
     return;
   }
@@ -66,14 +68,17 @@ export async function write(each: Write): Promise<void> {
     return;
   }
   for (let attempt = 1; ; attempt++) {
-    const { command, keys, warnings = [], subject } = each.plan(folded.state);
-    const precondition = preconditionOf(request, subject);
+    const { command, keys, warnings = [], subject } = authorised(each, folded.state);
+    const matches = preconditionOf(request, subject);
+    // Looked at once more on the state that is decided on, which may be a later one.
+    const precondition = (state: GatewayState, head: ExpectedRevision) =>
+      admin.mayCarryOut(request, command, state) && (matches?.(state, head) ?? true);
     const outcome = await handler.execute(command, {
       actor,
       correlationId: request.id,
       ...(idempotency !== undefined && { idempotency }),
       ...(keys !== undefined && { keys }),
-      ...(precondition !== undefined && { precondition }),
+      precondition,
     });
     if (outcome.status === 'repeated') {
       await repeat(each, outcome.write, wait);
@@ -94,6 +99,15 @@ export async function write(each: Write): Promise<void> {
       throw refusalFor(rejection);
     }
   }
+}
+
+/** @throws Refusal 403 where the caller may not do what it asks for. */
+function authorised({ admin, request, plan }: Write, state: GatewayState): PlannedWrite {
+  const planned = plan(state);
+  if (!admin.mayCarryOut(request, planned.command, state)) {
+    throw new Refusal(403, { message: 'This credential may not change that' });
+  }
+  return planned;
 }
 
 async function repeat(

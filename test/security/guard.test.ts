@@ -38,6 +38,11 @@ async function guarded(mode: AccessMode, more: Partial<AccessOptions> = {}) {
     app.route({ method: ['GET', 'POST', 'PATCH', 'DELETE'], url, handler: answerActor });
   }
   app.get('/ready', answerActor);
+  // An answer that goes on until somebody ends it, as an event stream.
+  app.get('/events/live', (_request, reply) => {
+    reply.hijack();
+    reply.raw.writeHead(200).write('live\n');
+  });
   app.get('/tokens', answerActor);
   onTestFinished(async () => {
     await app.close();
@@ -132,6 +137,22 @@ describe('a guarded admin API', () => {
     expect((await ask('GET', '/', as(token), '192.0.2.2')).statusCode).toBe(200);
     time.now += 16_000;
     expect((await ask('GET', '/', as(token))).statusCode).toBe(200);
+  });
+
+  it.each(['revoked', 'expired'])('ends an open stream when its credential is %s', async (how) => {
+    const { app, store, time } = await guarded('guarded');
+    const expiresAt = time.now + 300;
+    const { token, credential } = store.issue(
+      { name: 'w', scopes: ['events'], ...(how === 'expired' && { expiresAt }) },
+      'test',
+    );
+    const url = await app.listen({ port: 0, host: '127.0.0.1' });
+    const answer = await fetch(`${url}/events/live`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    expect(answer.status).toBe(200);
+    if (how === 'revoked') store.revoke(credential.id, 'test');
+    await expect(answer.text()).rejects.toThrow();
   });
 
   it('counts a whole IPv6 network as one guesser', async () => {

@@ -56,6 +56,7 @@ export async function startAdmin(
       total_requests: none,
     }),
     identify: () => 'tester',
+    mayCarryOut: () => true,
     host: '127.0.0.1',
     port: 0,
     ...overrides,
