@@ -6,10 +6,9 @@ import type { ApiId } from '../shared/gateway-model.js';
 import type { Logger } from '../shared/logger.js';
 import type { Listening, RunningControlPlane } from '../shared/running.js';
 import { product, version } from '../shared/version.js';
-import { AccessStore } from './access/access-store.js';
-import { decideAccessMode } from './access/bind-rule.js';
-import { guardAdminApi, principalOf } from './access/guard.js';
+import { type AdminAccess, openAdminAccess } from './access/admin-access.js';
 import { addNodeRoutes } from './admin-api/routes/nodes.js';
+import { isUuid } from './admin-api/schemas/fields.js';
 import { createAdminServer } from './admin-api/server.js';
 import { CommandHandler } from './application/command-handler.js';
 import { FoldedLog } from './application/folded-log.js';
@@ -58,6 +57,9 @@ async function start(
 
   const folded = new FoldedLog(stores.log, logger);
   await folded.catchUp();
+  // Early: a listener that must not be is refused before anything is recorded.
+  const access = await openAccess(config, folded, logger);
+  closing.add(() => access.close());
   const handler = new CommandHandler({ ...stores, folded, clock, logger });
   closing.add(() => handler.idle());
   await ensureLogExists(folded, handler);
@@ -86,13 +88,6 @@ async function start(
   });
   closing.add(() => nodeServer.close());
 
-  const access = new AccessStore({ path: join(config.dataDir, 'access.sqlite'), clock });
-  closing.add(() => access.close());
-  const mode = decideAccessMode({
-    address: config.adminApiListen,
-    tls: false,
-    hasCredentials: access.hasCredentials(),
-  });
   const admin = await createAdminServer({
     ...config.adminApiListen,
     ...stores,
@@ -105,16 +100,10 @@ async function start(
     allowExpiredCertificates: config.allowExpiredCertificates,
     connectionCounters: () => registry.connectionCounters(),
     whenApplied: (revision, wait) => whenApplied(registry, revision, wait),
-    identify: (request) => principalOf(request).actor,
+    ...access.callers,
+    tls: access.tls,
     extensions: [
-      (server) =>
-        guardAdminApi(server, {
-          store: access,
-          mode,
-          requestHostOf: (nameOrId) => requestHostOf(folded, nameOrId),
-          clock,
-          logger,
-        }),
+      access.extend,
       (server, context) =>
         addNodeRoutes(server, context, {
           registry,
@@ -133,6 +122,7 @@ async function start(
   ];
   return {
     listening,
+    firstAdminToken: access.firstToken,
     issueJoinToken: async () =>
       members.issueToken(ca.fingerprint256, clock() + joinTokenLifetimeMs),
     close: () => closing.run(),
@@ -199,7 +189,24 @@ function followLog(folded: FoldedLog, { shared }: Stores, logger: Logger, closin
   });
 }
 
+function openAccess(
+  config: GatewayConfig,
+  folded: FoldedLog,
+  logger: Logger,
+): Promise<AdminAccess> {
+  const { dataDir, adminSslCertPath: certPath, adminSslKeyPath: keyPath } = config;
+  return openAdminAccess({
+    dataDir,
+    listen: config.adminApiListen,
+    tlsFiles: certPath === undefined || keyPath === undefined ? undefined : { certPath, keyPath },
+    requestHostOf: (nameOrId) => requestHostOf(folded, nameOrId),
+    clock: Date.now,
+    logger,
+  });
+}
+
 function requestHostOf({ state }: FoldedLog, nameOrId: string): string | undefined {
-  const id = state.apiIdByName.get(nameOrId) ?? (nameOrId as ApiId);
-  return state.apis.get(id)?.requestHost;
+  // As the routes look it up: what looks like an id is one.
+  const id = isUuid(nameOrId) ? (nameOrId.toLowerCase() as ApiId) : state.apiIdByName.get(nameOrId);
+  return id === undefined ? undefined : state.apis.get(id)?.requestHost;
 }

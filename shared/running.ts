@@ -19,4 +19,6 @@ export interface RunningRole {
 export interface RunningControlPlane extends RunningRole {
   /** A fresh single-use token with which a node joins. */
   issueJoinToken(): Promise<string>;
+  /** The admin API's first token, if this start made it. Shown to whoever started it, then forgotten. */
+  readonly firstAdminToken: string | undefined;
 }

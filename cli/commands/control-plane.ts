@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { createLogger } from '../../shared/create-logger.js';
 import { addConfigFlags, flagsBySetting } from '../config-flags.js';
+import { handOverFirstToken } from '../first-token.js';
 import { type Io, standardIo } from '../io.js';
 import { runUntilSignal } from '../lifecycle.js';
 import { loadConfig } from '../load-config.js';
@@ -18,6 +19,14 @@ export function controlPlaneCommand(roles: Roles, io: Io = standardIo): Command 
     const loaded = loadConfig(flagsBySetting(options));
     const log = createLogger({ level: loaded.config.logLevel, role: 'control-plane' });
     const running = await roles.startControlPlane(loaded.config, log);
+    handOverFirstToken(
+      {
+        token: running.firstAdminToken,
+        dataDir: loaded.config.dataDir,
+        isTerminal: process.stderr.isTTY,
+      },
+      io,
+    );
     io.out(describeRunning({ running, loaded, json: options['json'] === true, nextSteps: false }));
     process.exitCode = await runUntilSignal(running, {
       log,

@@ -5,6 +5,7 @@ import { formatListenAddress } from '../../shared/listen-address.js';
 import type { Logger } from '../../shared/logger.js';
 import type { RunningRole } from '../../shared/running.js';
 import { addConfigFlags, flagsBySetting } from '../config-flags.js';
+import { handOverFirstToken } from '../first-token.js';
 import { type Io, standardIo } from '../io.js';
 import { runUntilSignal } from '../lifecycle.js';
 import { type LoadedConfig, loadConfig } from '../load-config.js';
@@ -22,7 +23,7 @@ export function startCommand(roles: Roles, io: Io = standardIo): Command {
   return command.action(async (options: Readonly<Record<string, unknown>>) => {
     const loaded = loadConfig(flagsBySetting(options));
     const log = createLogger({ level: loaded.config.logLevel, role: 'control-plane' });
-    const running = await startAllInOne(roles, loaded, log);
+    const running = await startAllInOne(roles, loaded, { log, io });
     io.out(describeRunning({ running, loaded, json: options['json'] === true, nextSteps: true }));
     process.exitCode = await runUntilSignal(running, {
       log,
@@ -34,10 +35,18 @@ export function startCommand(roles: Roles, io: Io = standardIo): Command {
 async function startAllInOne(
   roles: Roles,
   { config, settings }: LoadedConfig,
-  log: Logger,
+  { log, io }: { readonly log: Logger; readonly io: Io },
 ): Promise<RunningRole> {
   const controlPlane = await roles.startControlPlane(config, log);
   try {
+    handOverFirstToken(
+      {
+        token: controlPlane.firstAdminToken,
+        dataDir: config.dataDir,
+        isTerminal: process.stderr.isTTY,
+      },
+      io,
+    );
     const stream = controlPlane.listening.find((listener) => listener.what === 'nodeStream');
     if (stream === undefined) throw new Error('the control plane has no listener for nodes');
     const node = await startLocalNode({
