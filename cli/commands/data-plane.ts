@@ -47,11 +47,14 @@ async function runForParent(roles: Roles): Promise<number> {
   try {
     const running = await roles.startDataPlane(config, log);
     tellParent({ kind: 'running', listening: running.listening });
-    return await runUntilSignal(running, {
+    const code = await runUntilSignal(running, {
       log,
       closeTimeoutMs: closeTimeout({ config }),
       ignore: ['SIGINT'],
     });
+    // The parent's channel, which is still watched, would keep the process alive.
+    process.channel?.unref();
+    return code;
   } catch (error) {
     log.error({ err: error }, 'the data plane did not start');
     tellParent({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
