@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LogLevel } from '../shared/config-schema.js';
-import type { CertificateId } from '../shared/gateway-model.js';
 import type { ListenAddress } from '../shared/listen-address.js';
 import type { Logger } from '../shared/logger.js';
 import type { RejectedEntry } from '../shared/snapshot.js';
 import { claimPort } from './serving/claim-port.js';
 import type { ServingSettings } from './serving/messages.js';
+import { mergeRejections, withRejections } from './serving/rejections.js';
 import { ServingChild } from './serving/serving-child.js';
 import { type ServingStats, sumStats } from './serving/serving-stats.js';
 import type { AppliedChanges } from './store/node-store.js';
@@ -37,7 +37,7 @@ const drainGraceMs = 2_000;
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #children = new Map<number, ServingChild>();
-  readonly #rejected = new Set<CertificateId>();
+  #rejected: readonly RejectedEntry[] = [];
   #settings: SupervisorOptions['settings'];
   #restarts = 0;
   #isStopping = false;
@@ -84,8 +84,8 @@ export class Supervisor {
    */
   async applied(changes: AppliedChanges): Promise<RejectedEntry[]> {
     const each = await Promise.all(this.#everyChild((child) => child.apply(changes)));
-    const rejections = merge(each.flat());
-    for (const { certificateId } of rejections) this.#rejected.add(certificateId);
+    const rejections = mergeRejections(each.flat());
+    this.#rejected = withRejections(this.#rejected, rejections);
     return rejections;
   }
 
@@ -119,7 +119,7 @@ export class Supervisor {
     const child = new ServingChild({
       ...this.#settings,
       isSharingPorts: this.#options.processes > 1,
-      rejected: [...this.#rejected],
+      rejected: this.#rejected,
     });
     this.#children.set(slot, child);
     return child;
@@ -146,15 +146,4 @@ export class Supervisor {
       );
     }
   }
-}
-
-/** Each process finds the same faults. */
-function merge(rejections: readonly RejectedEntry[]): RejectedEntry[] {
-  const merged = new Map<CertificateId, RejectedEntry>();
-  for (const rejection of rejections) {
-    const known = merged.get(rejection.certificateId);
-    const hosts = [...new Set([...(known?.hosts ?? []), ...rejection.hosts])];
-    merged.set(rejection.certificateId, { ...(known ?? rejection), hosts });
-  }
-  return [...merged.values()];
 }

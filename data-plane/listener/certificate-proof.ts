@@ -17,7 +17,6 @@ const maxHandshakes = 8;
  * A certificate that can't is rejected: the source answers with the last good one from then on.
  */
 export class CertificateProof {
-  readonly rejections: RejectedEntry[] = [];
   readonly #source: CertificateSource;
   readonly #proved = new Set<CertificateId>();
   #handshakes = 0;
@@ -50,6 +49,20 @@ export class CertificateProof {
     }
   }
 
+  /** The rejections that hold for these hosts now, whenever they were found. */
+  rejectionsOf(hosts: Iterable<Hostname>): RejectedEntry[] {
+    const found = new Map<CertificateId, RejectedEntry>();
+    for (const host of hosts) {
+      const binding = this.#source.binding(host);
+      if (binding === undefined) continue;
+      const rejection = this.#source.rejection(binding.certificateId);
+      if (rejection === undefined) continue;
+      const known = found.get(binding.certificateId)?.hosts ?? [];
+      found.set(binding.certificateId, { ...rejection, hosts: [...known, binding.requestHost] });
+    }
+    return [...found.values()];
+  }
+
   /** What is still to be proved for a host: nothing if it has no certificate or a proved one. */
   #next(host: Hostname): { binding: Binding; certificate: ServedCertificate } | undefined {
     const binding = this.#source.binding(host);
@@ -64,8 +77,7 @@ export class CertificateProof {
   }
 
   #reject({ certificateId, requestHost }: Binding, reason: string): void {
-    this.#source.reject(certificateId);
-    this.rejections.push({ certificateId, hosts: [requestHost], reason });
+    this.#source.reject({ certificateId, hosts: [requestHost], reason });
   }
 }
 

@@ -1,13 +1,13 @@
 import type { CertificateId } from '../../shared/gateway-model.js';
 import type { Hostname } from '../../shared/hostname.js';
-import type { ServedCertificate } from '../../shared/snapshot.js';
+import type { RejectedEntry, ServedCertificate } from '../../shared/snapshot.js';
 import type { RouteTable } from '../routing/route-table.js';
 import type { NodeStoreReader } from '../store/node-store.js';
 
 /** Which certificate a host is bound to, by which `request_host`. */
 export interface Binding {
   readonly certificateId: CertificateId;
-  /** As the API has it: the host itself in some letter case, or a pattern. */
+  /** In lower case: the host itself, or the pattern that it matches. */
   readonly requestHost: string;
 }
 
@@ -21,7 +21,7 @@ const maxRejected = 10_000;
 export class CertificateSource {
   readonly #store: NodeStoreReader;
   readonly #routes: RouteTable;
-  readonly #rejected = new Set<CertificateId>();
+  readonly #rejected = new Map<CertificateId, RejectedEntry>();
 
   constructor(store: NodeStoreReader, routes: RouteTable) {
     this.#store = store;
@@ -33,7 +33,10 @@ export class CertificateSource {
     const route = this.#routes.selectByServerName(host);
     const requestHost = route?.api.requestHost;
     if (route?.ssl === undefined || requestHost === undefined) return undefined;
-    return { certificateId: route.ssl.config.certificateId, requestHost };
+    return {
+      certificateId: route.ssl.config.certificateId,
+      requestHost: requestHost.toLowerCase(),
+    };
   }
 
   /** The bound certificate, or the last good one where the bound one was rejected. */
@@ -50,11 +53,22 @@ export class CertificateSource {
     return this.#rejected.has(id);
   }
 
+  /** Why a certificate can't be loaded, and the hosts for which that was found. */
+  rejection(id: CertificateId): RejectedEntry | undefined {
+    return this.#rejected.get(id);
+  }
+
+  rejections(): Iterable<RejectedEntry> {
+    return this.#rejected.values();
+  }
+
   /** Never tries this certificate again: ids are not reused, so it stays as bad as it is. */
-  reject(id: CertificateId): void {
-    this.#rejected.add(id);
+  reject(entry: RejectedEntry): void {
+    const known = this.#rejected.get(entry.certificateId);
+    const hosts = [...new Set([...(known?.hosts ?? []), ...entry.hosts])];
+    this.#rejected.set(entry.certificateId, { ...(known ?? entry), hosts });
     if (this.#rejected.size <= maxRejected) return;
-    const [oldest] = this.#rejected;
+    const [oldest] = this.#rejected.keys();
     if (oldest !== undefined) this.#rejected.delete(oldest);
   }
 }

@@ -135,7 +135,8 @@ export class Generation implements TlsAppOwner {
     const { source, logger } = this.#options;
     const certificateId = this.#shown.get(host);
     if (certificateId === undefined || source.isRejected(certificateId)) return;
-    source.reject(certificateId);
+    const reason = 'the TLS engine can not load this kind of certificate';
+    source.reject({ certificateId, hosts: [host], reason });
     logger.error({ host, certificateId }, 'the engine could not load a certificate');
   }
 

@@ -118,7 +118,8 @@ export class TlsListener {
       }
       await this.#proveOnBench(proof, changed);
       await proof.byParsing(changed.filter((_host, n) => this.#options.isChargedWith(n)));
-      return proof.rejections;
+      // Of a change of everything only what was found before is known by name.
+      return proof.rejectionsOf(changes.hosts === 'all' ? this.#rejectedHosts() : changed);
     });
   }
 
@@ -237,6 +238,11 @@ export class TlsListener {
     if (generation !== this.#current || this.#isClosed) return;
     // Nothing it has shown was changed: its app can be used again.
     await this.#replace({ isOutdated: false }, async () => {});
+  }
+
+  #rejectedHosts(): Hostname[] {
+    const { source } = this.#options.generation;
+    return hostsToProve([...source.rejections()].flatMap((rejection) => rejection.hosts));
   }
 
   async #proveOnBench(proof: CertificateProof, hosts: readonly Hostname[]): Promise<void> {

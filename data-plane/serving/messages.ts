@@ -1,6 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { LogLevel } from '../../shared/config-schema.js';
-import type { CertificateId } from '../../shared/gateway-model.js';
 import type { ListenAddress } from '../../shared/listen-address.js';
 import type { RejectedEntry } from '../../shared/snapshot.js';
 import type { CipherPolicy } from '../listener/cipher-policy.js';
@@ -42,7 +41,7 @@ export interface ServingSettings {
   readonly gateway: GatewaySettings;
   readonly logLevel: LogLevel;
   /** Certificates that a process of the node could not load. */
-  readonly rejected: readonly CertificateId[];
+  readonly rejected: readonly RejectedEntry[];
 }
 
 /** Supervisor → serving process. `start` comes first and once. */
@@ -68,7 +67,7 @@ export type ServingReport =
 /** Serving main → worker, over the port it was started with. Handled in order. */
 export type WorkerCommand =
   | { readonly kind: 'apply'; readonly id: number; readonly changes: AppliedChanges }
-  | { readonly kind: 'reject'; readonly certificateIds: readonly CertificateId[] }
+  | { readonly kind: 'reject'; readonly rejections: readonly RejectedEntry[] }
   | { readonly kind: 'stats'; readonly id: number }
   | { readonly kind: 'log-level'; readonly level: LogLevel }
   | { readonly kind: 'swapped' }

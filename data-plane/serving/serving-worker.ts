@@ -47,7 +47,7 @@ export class ServingWorker {
     this.#store = openNodeStoreReader({ dataDirectory: settings.dataDirectory });
     this.#routes = new RouteTable(this.#store);
     this.#source = new CertificateSource(this.#store, this.#routes);
-    for (const id of settings.rejected) this.#source.reject(id);
+    for (const rejection of settings.rejected) this.#source.reject(rejection);
     this.#gateway = this.#createGateway();
     this.#tls = this.#createTlsListener();
     this.#http = new HttpListener(this.#gateway.handle, settings.http.port);
@@ -126,7 +126,7 @@ export class ServingWorker {
         void this.#apply(command.id, command.changes);
         return;
       case 'reject':
-        for (const id of command.certificateIds) this.#source.reject(id);
+        for (const rejection of command.rejections) this.#source.reject(rejection);
         return;
       case 'stats':
         this.#report({ kind: 'stats', id: command.id, stats: this.#stats() });

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
-import type { CertificateId } from '../../shared/gateway-model.js';
 import type { Logger } from '../../shared/logger.js';
 import type { RejectedEntry } from '../../shared/snapshot.js';
 import type { AppliedChanges } from '../store/node-store.js';
 import type { ServingSettings, WorkerCommand, WorkerTask } from './messages.js';
+import { mergeRejections, withRejections } from './rejections.js';
 import { pastStats, type ServingStats, sumStats } from './serving-stats.js';
 import { type Acceptors, WorkerHandle } from './worker-handle.js';
 
@@ -31,7 +31,7 @@ export class WorkerPool {
   /** All whose thread has not ended. */
   readonly #handles = new Set<WorkerHandle>();
   readonly #replacing = new Map<number, Promise<void>>();
-  readonly #rejected: Set<CertificateId>;
+  #rejected: readonly RejectedEntry[];
   #past: ServingStats = sumStats([]);
   #started = 0;
   #restarts = 0;
@@ -40,7 +40,7 @@ export class WorkerPool {
   constructor(options: WorkerPoolOptions) {
     const { workers } = options.settings;
     this.#options = options;
-    this.#rejected = new Set(options.settings.rejected);
+    this.#rejected = options.settings.rejected;
     this.#piscina = new Piscina({
       filename: workerFile,
       minThreads: workers,
@@ -62,12 +62,11 @@ export class WorkerPool {
 
   async apply(changes: AppliedChanges): Promise<readonly RejectedEntry[]> {
     const each = await Promise.all([...this.#handles].map((handle) => handle.apply(changes)));
-    const rejections = each.flat();
+    const rejections = mergeRejections(each.flat());
     if (rejections.length > 0) {
       // One worker's finding is true for all; they need not show a client the default certificate first.
-      for (const { certificateId } of rejections) this.#rejected.add(certificateId);
-      const certificateIds = rejections.map((rejection) => rejection.certificateId);
-      this.tell({ kind: 'reject', certificateIds });
+      this.#rejected = withRejections(this.#rejected, rejections);
+      this.tell({ kind: 'reject', rejections });
     }
     return rejections;
   }
@@ -98,7 +97,7 @@ export class WorkerPool {
     const { settings, acceptors, logger } = this.#options;
     this.#started += 1;
     const handle = new WorkerHandle({
-      settings: { ...settings, rejected: [...this.#rejected] },
+      settings: { ...settings, rejected: this.#rejected },
       index,
       name: `${index}.${this.#started}`,
       acceptors,

@@ -115,7 +115,7 @@ describe('rotation', () => {
     const bad = { ...(await mint('a.test')), keyPem: otherKey };
     const rotated = await mint('b.test');
     const rejections = await node.apply([
-      ...node.binding(1, 'a.test', bad),
+      ...node.binding(1, 'A.test', bad),
       ...node.binding(2, 'b.test', rotated),
     ]);
     expect(rejections).toEqual([
@@ -125,6 +125,11 @@ describe('rotation', () => {
       expect(await leafOf(port, 'a.test')).toBe(good.fingerprint256);
       expect(await leafOf(port, 'b.test')).toBe(rotated.fingerprint256);
     }
+    // Also where everything changes at once, and for a process that starts later.
+    const everything = Array.from({ length: 1001 }, (_, n) => node.binding(100 + n, `x-${n}.test`));
+    expect(await node.apply(everything.flat())).toEqual(rejections);
+    await node.supervisor.restartWorkers();
+    expect(await leafOf(port, 'a.test')).toBe(good.fingerprint256);
     const mended = await mint('a.test');
     expect(await node.bind(1, 'a.test', mended)).toEqual([]);
     expect(await leafOf(port, 'a.test')).toBe(mended.fingerprint256);
