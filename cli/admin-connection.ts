@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
+import { isLoopback } from '../shared/listen-address.js';
 
 /** An entity or other object as the admin API answered it. */
 export type Answer = Readonly<Record<string, unknown>>;
@@ -50,7 +51,11 @@ export class AdminConnection {
   readonly #url: string;
   readonly #token: string | undefined;
 
+  /** @throws Error where the token would travel in the clear. */
   constructor(url: string, token?: string) {
+    if (token !== undefined && !isConfidential(url)) {
+      throw new Error(`the token would travel in the clear to ${url}: use https:// there`);
+    }
     this.#url = url.replace(/\/+$/, '');
     this.#token = token;
   }
@@ -100,6 +105,12 @@ export class AdminConnection {
       );
     }
   }
+}
+
+function isConfidential(url: string): boolean {
+  if (!URL.canParse(url)) return true; // Nothing is sent to what is no address.
+  const { protocol, hostname } = new URL(url);
+  return protocol === 'https:' || isLoopback(hostname.replace(/^\[|\]$/g, ''));
 }
 
 /** A text field of an answer, empty if it is not there. */

@@ -10,6 +10,7 @@ import { logCommand } from './commands/log.js';
 import { nodeCommand } from './commands/node.js';
 import { startCommand } from './commands/start.js';
 import { statusCommand } from './commands/status.js';
+import { tokenCommand } from './commands/token.js';
 import { exitCode, type Io, standardIo } from './io.js';
 import type { Roles } from './roles.js';
 
@@ -26,7 +27,8 @@ export function createProgram(roles: Roles, io: Io = standardIo): Command {
     .addCommand(statusCommand(io))
     .addCommand(apiCommand(io))
     .addCommand(certCommand(io))
-    .addCommand(nodeCommand(io));
+    .addCommand(nodeCommand(io))
+    .addCommand(tokenCommand(io));
   for (const command of withDescendants(program)) {
     command.exitOverride().configureOutput({
       writeOut: (text) => io.out(text),
