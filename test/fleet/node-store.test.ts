@@ -21,6 +21,7 @@ import {
   openNodeStoreWriter,
 } from '../../data-plane/store/open-node-store.js';
 import type { SnapshotEntry } from '../../shared/snapshot.js';
+import { builtFile } from '../support/built-file.js';
 import { certificateId } from '../support/gateway-fixtures.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import {
@@ -298,7 +299,7 @@ describe('node store: damage', () => {
 
   it('holds every revision it said it had after the process was killed', async () => {
     const dataDirectory = await temporaryDirectory();
-    const script = new URL('../../dist/test/fleet/write-until-killed.js', import.meta.url).pathname;
+    const script = builtFile('test/fleet/write-until-killed.js');
     const child = spawnSync(process.execPath, [script, dataDirectory], { encoding: 'utf8' });
     expect(child.signal).toBe('SIGKILL');
     const said = Number(child.stdout.trim().split('\n').at(-1));

@@ -1,8 +1,8 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
+import { builtFile } from './built-file.js';
 
-const entry = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const entry = builtFile('cli/main.js');
 const startTimeoutMs = 20_000;
 
 export interface GatewayOptions {
