@@ -58,6 +58,8 @@ async function closeWithin(
       return exitCode.ok;
     }
     log.error({ closeTimeoutMs }, 'not everything closed in time, stopping anyway');
+    // What did not close may well keep the process alive.
+    process.exit(exitCode.failed);
   } catch (error) {
     log.error({ err: error }, 'closing failed');
   } finally {

@@ -44,9 +44,7 @@ export class Hammer {
   async #keepAlive(): Promise<void> {
     const connection = this.#connect();
     while (!this.#stopped) await this.#request(connection);
-    if (connection.connections > 1) {
-      this.#fail(`a kept connection was closed ${connection.connections - 1} times`);
-    }
+    if (connection.lost > 0) this.#fail(`a kept connection was lost ${connection.lost} times`);
     connection.close();
   }
 

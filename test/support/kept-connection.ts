@@ -1,13 +1,19 @@
 import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import type { TLSSocket } from 'node:tls';
 
-/** One TLS connection that is held open over many requests: it must survive every change. */
+/**
+ * One TLS connection that is held open over many requests. A server that replaces a listener may ask
+ * for a new one, politely: an answer with `Connection: close`. Anything else that ends it is a loss.
+ */
 export class KeptConnection {
   readonly #port: number;
   readonly #host: string;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1, rejectUnauthorized: false });
-  readonly #sockets = new Set<unknown>();
+  #socket: TLSSocket | undefined;
+  #isCloseAnnounced = false;
+  #lost = 0;
   #leaf = '';
 
   constructor(port: number, host: string) {
@@ -15,11 +21,11 @@ export class KeptConnection {
     this.#host = host;
   }
 
-  /** How many connections the requests so far needed: 1, unless the server closed one. */
-  get connections(): number {
-    return this.#sockets.size;
+  /** How often the connection was gone without the server having announced it. */
+  get lost(): number {
+    return this.#lost;
   }
-  /** SHA-256 of the leaf that the connection was opened with. */
+  /** SHA-256 of the leaf that the connection in use was opened with. */
   get leaf(): string {
     return this.#leaf;
   }
@@ -37,11 +43,7 @@ export class KeptConnection {
           headers: { host: this.#host },
         },
         (response) => {
-          const socket = response.socket as TLSSocket;
-          if (!this.#sockets.has(socket)) {
-            this.#sockets.add(socket);
-            this.#leaf = createHash('sha256').update(socket.getPeerCertificate().raw).digest('hex');
-          }
+          this.#note(response);
           response.resume();
           response.once('end', () => resolve(response.statusCode ?? 0));
           response.once('error', reject);
@@ -50,6 +52,17 @@ export class KeptConnection {
       outgoing.once('error', reject);
       outgoing.end();
     });
+  }
+
+  #note(response: IncomingMessage): void {
+    // An https agent makes TLS sockets.
+    const socket = response.socket as TLSSocket;
+    if (socket !== this.#socket) {
+      if (this.#socket !== undefined && !this.#isCloseAnnounced) this.#lost++;
+      this.#socket = socket;
+      this.#leaf = createHash('sha256').update(socket.getPeerCertificate().raw).digest('hex');
+    }
+    this.#isCloseAnnounced = response.headers.connection?.toLowerCase() === 'close';
   }
 
   close(): void {
