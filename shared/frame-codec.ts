@@ -1,6 +1,7 @@
 import { GatewayError } from './errors.js';
 
 const lengthBytes = 4;
+const empty = Buffer.alloc(0);
 
 /** The peer sent what is no frame of this protocol. The connection can't go on. */
 export class ProtocolError extends GatewayError {
@@ -31,7 +32,9 @@ export async function* readFrames(
     held.push(bytes);
     heldBytes += bytes.length;
     while (heldBytes >= lengthBytes) {
-      const head = joined(held, lengthBytes);
+      // Joined once for the head and once for the frame: a peer that sends single bytes costs no more.
+      if ((held[0]?.length ?? 0) < lengthBytes) held = [Buffer.concat(held)];
+      const head = held[0] ?? empty;
       const end = lengthBytes + head.readUInt32BE();
       if (end - lengthBytes > maxBodyBytes) {
         throw new ProtocolError(
@@ -46,10 +49,4 @@ export async function* readFrames(
     }
   }
   if (heldBytes > 0) throw new ProtocolError('the connection ended inside a frame');
-}
-
-/** The first `length` bytes of pieces that hold at least as many, joining only where it must. */
-function joined(pieces: readonly Buffer[], length: number): Buffer {
-  const [first] = pieces;
-  return first && first.length >= length ? first : Buffer.concat(pieces);
 }

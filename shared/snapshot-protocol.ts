@@ -134,7 +134,8 @@ const controlMessages = {
     minor: count,
     version: text(64),
     head: Type.Optional(revision),
-    keepAliveMs: Type.Integer({ minimum: 10 }),
+    // A timer of more than 2^31 ms would go off at once, and again and again.
+    keepAliveMs: Type.Integer({ minimum: 10, maximum: 3_600_000 }),
   }),
   /** A snapshot begins; `from` is absent in a full one. Its chunks follow, then `end` or `abort`. */
   begin: Type.Object({

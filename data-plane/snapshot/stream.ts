@@ -70,6 +70,7 @@ class Stream {
   readonly #messages: AsyncIterator<Buffer>;
   #timer: NodeJS.Timeout;
   #silentIntervals = 0;
+  #isWelcomed = false;
   /** While a snapshot is being applied nothing is read, and the peer's silence means nothing. */
   #isListening = false;
   /** Between `begin` and its `end` or `abort`. */
@@ -135,6 +136,7 @@ class Stream {
         if (message.head !== undefined) this.#events.headIs(message.head);
         return;
       case 'begin':
+        if (!this.#isWelcomed) throw new ProtocolError('begin before welcome');
         return this.#apply(message);
       case 'renewed':
         return this.#renewed(message.certificatePem);
@@ -149,6 +151,9 @@ class Stream {
   }
 
   async #welcomed({ head, keepAliveMs }: ControlMessage & { type: 'welcome' }): Promise<void> {
+    // Inside a transfer the node would wait for itself: it proves what it serves after the transfer.
+    if (this.#isWelcomed) throw new ProtocolError('welcome for a second time');
+    this.#isWelcomed = true;
     const { clock, connection, health, identity } = this.#options;
     clearTimeout(this.#timer);
     this.#timer = setInterval(() => this.#keepAlive(), keepAliveMs);
