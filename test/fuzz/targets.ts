@@ -2,6 +2,7 @@ import type { FuzzTarget } from './fuzz-target.js';
 import { certificateTargets } from './targets/certificates.js';
 import { eventTarget } from './targets/events.js';
 import { nameTarget } from './targets/names.js';
+import { nodeProtocolTargets } from './targets/node-protocol.js';
 import { nodeStoreTarget } from './targets/node-store.js';
 import { upstreamResponseTarget } from './targets/upstream-response.js';
 
@@ -11,5 +12,6 @@ export const targets: readonly FuzzTarget[] = [
   nameTarget,
   eventTarget,
   nodeStoreTarget,
+  ...nodeProtocolTargets,
   upstreamResponseTarget,
 ];
