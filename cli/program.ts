@@ -11,6 +11,7 @@ import { nodeCommand } from './commands/node.js';
 import { startCommand } from './commands/start.js';
 import { statusCommand } from './commands/status.js';
 import { tokenCommand } from './commands/token.js';
+import { vaultCommand } from './commands/vault.js';
 import { exitCode, type Io, standardIo } from './io.js';
 import type { Roles } from './roles.js';
 
@@ -23,6 +24,7 @@ export function createProgram(roles: Roles, io: Io = standardIo): Command {
     .addCommand(controlPlaneCommand(roles, io))
     .addCommand(dataPlaneCommand(roles, io))
     .addCommand(logCommand(io))
+    .addCommand(vaultCommand(io))
     .addCommand(configCommand(io))
     .addCommand(statusCommand(io))
     .addCommand(apiCommand(io))

@@ -7,11 +7,12 @@ import type { Logger } from '../shared/logger.js';
 import type { Listening, RunningControlPlane } from '../shared/running.js';
 import { product, version } from '../shared/version.js';
 import { type AdminAccess, openAdminAccess } from './access/admin-access.js';
+import { addMasterKeyRoutes } from './admin-api/routes/master-key.js';
 import { addNodeRoutes } from './admin-api/routes/nodes.js';
 import { isUuid } from './admin-api/schemas/fields.js';
 import { createAdminServer } from './admin-api/server.js';
 import { CommandHandler } from './application/command-handler.js';
-import { FoldedLog } from './application/folded-log.js';
+import type { FoldedLog } from './application/folded-log.js';
 import { KeyErasure } from './application/key-erasure.js';
 import { sweepOrphanKeys } from './application/orphan-sweep.js';
 import { AckHistory } from './distribution/ack-history.js';
@@ -21,8 +22,10 @@ import { clusterMembers, openClusterDatabase } from './distribution/cluster-memb
 import { NodeRegistry } from './distribution/node-registry.js';
 import { startNodeServer } from './distribution/node-server.js';
 import { SnapshotFeed } from './distribution/snapshot-feed.js';
+import { openFoldedLog } from './open-folded-log.js';
 import { openStores, type Stores } from './open-stores.js';
 import type { Clock } from './ports/clock.js';
+import { VaultClosedError } from './ports/key-vault-errors.js';
 
 const joinTokenLifetimeMs = 15 * 60_000;
 /** Another control plane's upload may have put its key and not yet appended its event. */
@@ -52,11 +55,11 @@ async function start(
   closing: Closing,
 ): Promise<RunningControlPlane> {
   const clock = Date.now;
-  const stores = await openStores(config);
+  const stores = await openStores(config, logger);
   closing.add(() => stores.close());
 
-  const folded = new FoldedLog(stores.log, logger);
-  await folded.catchUp();
+  const { dataDir } = config;
+  const folded = await openFoldedLog({ log: stores.log, dataDir, clock, logger }, closing);
   // Early: a listener that must not be is refused before anything is recorded.
   const access = await openAccess(config, folded, logger);
   closing.add(() => access.close());
@@ -65,6 +68,7 @@ async function start(
   await ensureLogExists(folded, handler);
   await keepVaultClean(stores, { folded, handler, clock, logger }, closing);
   followLog(folded, stores, logger, closing);
+  resumeMasterKeyRotation(stores, logger);
 
   const ca = await openClusterCa(join(config.dataDir, 'cluster'), clock());
   const clusterDatabase = openClusterDatabase(join(config.dataDir, 'cluster', 'members.sqlite'));
@@ -111,6 +115,7 @@ async function start(
           issueJoinToken: (expiresAt) => members.issueToken(ca.fingerprint256, expiresAt),
           revoke: (nodeId) => nodeServer.revoke(nodeId),
         }),
+      (server, context) => addMasterKeyRoutes(server, context, stores.masterKeyRotation),
     ],
   });
   closing.add(() => admin.close());
@@ -127,6 +132,15 @@ async function start(
       members.issueToken(ca.fingerprint256, clock() + joinTokenLifetimeMs),
     close: () => closing.run(),
   };
+}
+
+/** Keys open under the old master key and the new one meanwhile, so nobody need wait for it. */
+function resumeMasterKeyRotation({ masterKeyRotation }: Stores, logger: Logger): void {
+  masterKeyRotation.resume().catch((error: unknown) => {
+    // The next start goes on with it.
+    if (error instanceof VaultClosedError) return;
+    logger.error({ err: error }, 'the rotation of the master key is not finished');
+  });
 }
 
 /** Revision 0 of every log names it; of two control planes that start at once, one writes it. */

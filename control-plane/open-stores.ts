@@ -1,19 +1,23 @@
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import type { GatewayConfig } from '../shared/config.js';
+import type { Logger } from '../shared/logger.js';
 import { EventStoreConnection } from './adapters/eventstore/event-store-connection.js';
 import { EventStoreEventLog } from './adapters/eventstore/eventstore-event-log.js';
 import { EventStoreKeyVault } from './adapters/eventstore/eventstore-key-vault.js';
 import { loadMasterKeys, type MasterKeySource } from './adapters/master-key.js';
+import { MasterKeyRotation } from './adapters/master-key-rotation.js';
 import { SqliteEventLog } from './adapters/sqlite-event-log.js';
 import { SqliteKeyVault } from './adapters/sqlite-key-vault.js';
+import { dataFiles } from './data-files.js';
 import type { EventLog } from './ports/event-log.js';
-import type { RotatingKeyVault } from './ports/key-vault.js';
+import type { KeyVault, MasterKeyring, RotatingKeyVault } from './ports/key-vault.js';
+import { KeyErasedError } from './ports/key-vault-errors.js';
 
 /** The two stores that hold the truth: what happened, and the private keys. */
 export interface Stores {
   readonly log: EventLog;
   readonly vault: RotatingKeyVault;
+  readonly masterKeyRotation: MasterKeyRotation;
   /** Whether other control planes may write to them too. */
   readonly shared: boolean;
   close(): Promise<void>;
@@ -26,26 +30,63 @@ type StoreConfig = Pick<GatewayConfig, 'dataDir' | 'masterKey' | 'eventLog'>;
  * embedded in the data directory, which is made with mode 0700.
  * @throws MasterKeyError with what to do
  */
-export async function openStores(config: StoreConfig): Promise<Stores> {
+export async function openStores(config: StoreConfig, logger: Logger): Promise<Stores> {
   mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
-  const masterKeys = await loadMasterKeys(masterKeySource(config));
-  if (config.eventLog !== undefined) {
-    const connection = new EventStoreConnection({ connectionString: config.eventLog });
-    const log = new EventStoreEventLog({ connection });
-    const vault = new EventStoreKeyVault({ connection, masterKeys });
-    return { log, vault, shared: true, close: () => closeAll(log, vault, connection) };
+  const source = masterKeySource(config);
+  const masterKeys = await loadMasterKeys(source);
+  const opened =
+    config.eventLog === undefined
+      ? openEmbedded(config.dataDir, masterKeys)
+      : openShared(config.eventLog, masterKeys);
+  const { vault, shared } = opened;
+  try {
+    await checkMasterKey(vault);
+  } catch (error) {
+    await opened.close();
+    throw error;
   }
-  const log = new SqliteEventLog({ path: join(config.dataDir, 'events.sqlite') });
-  const vault = new SqliteKeyVault({ path: join(config.dataDir, 'keys.sqlite'), masterKeys });
+  const rotation = { source, masterKeys, vault, isVaultShared: shared, logger };
+  return { ...opened, masterKeyRotation: new MasterKeyRotation(rotation) };
+}
+
+type Opened = Omit<Stores, 'masterKeyRotation'>;
+
+function openShared(connectionString: string, masterKeys: MasterKeyring): Opened {
+  const connection = new EventStoreConnection({ connectionString });
+  const log = new EventStoreEventLog({ connection });
+  const vault = new EventStoreKeyVault({ connection, masterKeys });
+  return { log, vault, shared: true, close: () => closeAll(log, vault, connection) };
+}
+
+function openEmbedded(dataDir: string, masterKeys: MasterKeyring): Opened {
+  const files = dataFiles(dataDir);
+  const log = new SqliteEventLog({ path: files.eventLog });
+  const vault = new SqliteKeyVault({ path: files.keyVault, masterKeys });
   return { log, vault, shared: false, close: () => closeAll(log, vault) };
 }
 
-function masterKeySource({ masterKey, dataDir }: StoreConfig): MasterKeySource {
+/** Better now than at the first certificate that cannot be served. */
+async function checkMasterKey(vault: KeyVault): Promise<void> {
+  for await (const keyId of vault.list()) {
+    try {
+      await vault.open(keyId);
+      return;
+    } catch (error) {
+      // Of a put or an erase that was cut short: it says nothing about the master key.
+      if (error instanceof KeyErasedError) continue;
+      throw error;
+    }
+  }
+}
+
+function masterKeySource({ masterKey, dataDir, eventLog }: StoreConfig): MasterKeySource {
+  // A key that each control plane makes for itself would open none of the others' keys.
+  const mustExist = eventLog !== undefined;
   switch (masterKey?.source) {
     case undefined:
-      return { kind: 'file', path: join(dataDir, 'master.key') };
+      return { kind: 'file', path: dataFiles(dataDir).masterKey, mustExist };
     case 'file':
-      return { kind: 'file', path: masterKey.path };
+      return { kind: 'file', path: masterKey.path, mustExist };
     case 'environment':
       return { kind: 'value', value: process.env[masterKey.name] ?? '' };
     case 'command':

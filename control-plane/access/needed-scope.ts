@@ -23,6 +23,7 @@ export function requirementOf(method: string, pattern: string | undefined): Requ
       // What a balancer asks for, and the console's files, which hold nothing of the configuration.
       return reads ? 'nothing' : ['write'];
     case 'tokens':
+    case 'master-key':
       return ['admin'];
     case 'events':
       return reads ? ['events'] : ['write'];

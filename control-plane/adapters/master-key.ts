@@ -13,8 +13,8 @@ import { createPrivateFile, readPrivateFile, syncDirectory } from './private-fil
  * bytes as base64 or hex, separated by white space or commas: the first wraps, the others still open.
  */
 export type MasterKeySource =
-  /** Made at first start. Must be readable by its owner alone. */
-  | { readonly kind: 'file'; readonly path: string }
+  /** Must be readable by its owner alone. Made at first start, unless it must be there. */
+  | { readonly kind: 'file'; readonly path: string; readonly mustExist?: boolean }
   /** Given by the environment. */
   | { readonly kind: 'value'; readonly value: string }
   /** Printed by a command line, say of a KMS client, that the shell runs. */
@@ -28,7 +28,7 @@ export type MasterKeySource =
 export async function loadMasterKeys(source: MasterKeySource): Promise<MasterKeyring> {
   switch (source.kind) {
     case 'file':
-      return loadFromFile(source.path);
+      return loadFromFile(source.path, source.mustExist);
     case 'value':
       return parseKeyring(source.value, 'the master key given by the environment');
     case 'command':
@@ -68,9 +68,15 @@ export async function finishMasterKeyRotation(path: string): Promise<MasterKeyri
   return loadFromFile(path);
 }
 
-async function loadFromFile(path: string): Promise<MasterKeyring> {
+async function loadFromFile(path: string, mustExist = false): Promise<MasterKeyring> {
   let current = await readKeyFile(path);
   if (current === undefined) {
+    if (mustExist) {
+      throw new MasterKeyError(
+        `there is no master key at ${path}. All control planes of a key vault need the same one: copy ` +
+          `it from another, or make the first with (umask 077; openssl rand -base64 32 > ${path})`,
+      );
+    }
     await createKeyFile(path);
     current = await readKeyFile(path);
     if (current === undefined) throw new MasterKeyError(`${path} vanished while it was read`);

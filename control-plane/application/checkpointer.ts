@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import type { Logger } from '../../shared/logger.js';
+import type { Revision } from '../../shared/revision.js';
 import { signCheckpoint } from '../events/checkpoint.js';
 import type { CheckpointStore } from '../ports/checkpoint-store.js';
 import type { Clock } from '../ports/clock.js';
@@ -15,6 +16,8 @@ export interface CheckpointerOptions {
   readonly everyEvents?: number;
   /** The longest that new events wait for a checkpoint, in milliseconds; default one hour. */
   readonly everyMs?: number;
+  /** Where the latest checkpoint stands, if there is one. */
+  readonly signedAt?: Revision;
 }
 
 /** Signs where the log stands: after so many events, after so long, and at the end. */
@@ -22,12 +25,13 @@ export class Checkpointer {
   readonly #options: CheckpointerOptions;
   readonly #stop: () => void;
   readonly #timer: NodeJS.Timeout;
-  #signedAt = -1;
+  #signedAt: number;
   #signing: Promise<void> | undefined;
 
   constructor(options: CheckpointerOptions) {
     const { folded, everyEvents = 1000, everyMs = 3_600_000 } = options;
     this.#options = options;
+    this.#signedAt = options.signedAt ?? -1;
     this.#stop = folded.onRecorded(() => {
       if (this.#unsigned() >= everyEvents) this.#signSoon();
     });
@@ -65,7 +69,7 @@ export class Checkpointer {
     const { folded, store, privateKey, clock, logger } = this.#options;
     const { chain, state } = folded;
     const { revision, hash } = chain;
-    if (revision === 'empty' || state.logId === undefined || this.#unsigned() === 0) return;
+    if (revision === 'empty' || state.logId === undefined || this.#unsigned() <= 0) return;
     const time = new Date(clock()).toISOString();
     const checkpoint = signCheckpoint(privateKey, { logId: state.logId, revision, hash, time });
     await store.append(checkpoint);

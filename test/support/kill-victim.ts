@@ -14,7 +14,7 @@ import { someCertificate } from './some-certificate.js';
 /**
  * A process that uploads and erases without pause until someone kills it. After each acknowledged
  * write it says so on standard output, in the order in which the control plane does these things:
- * vault.put, append CertUploaded, "kept"; "erasing", vault.erase, append KeyErased, "erased".
+ * vault.put, append CertUploaded, "kept"; append KeyErased, vault.erase, "erased".
  */
 const directory = process.argv[2];
 if (directory === undefined) throw new Error('usage: kill-victim DIRECTORY');
@@ -35,12 +35,11 @@ for (;;) {
   kept.push(certificate);
   const oldest = kept.length > 3 ? kept.shift() : undefined;
   if (oldest !== undefined) {
-    say(`erasing ${oldest.keyId}`);
-    await vault.erase(oldest.keyId);
     await record({
       type: 'KeyErased',
       data: { certificateId: oldest.id, keyId: oldest.keyId },
     });
+    await vault.erase(oldest.keyId);
     say(`erased ${oldest.keyId}`);
   }
 }
