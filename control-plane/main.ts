@@ -103,7 +103,7 @@ async function start(
     pluginsAvailable: config.pluginsAvailable,
     allowExpiredCertificates: config.allowExpiredCertificates,
     connectionCounters: () => registry.connectionCounters(),
-    whenApplied: (revision, wait) => whenApplied(registry, revision, wait),
+    whenApplied: (revision, wait) => whenApplied({ registry, feed }, revision, wait),
     ...access.callers,
     tls: access.tls,
     extensions: [
@@ -111,6 +111,7 @@ async function start(
       (server, context) =>
         addNodeRoutes(server, context, {
           registry,
+          feed,
           history,
           issueJoinToken: (expiresAt) => members.issueToken(ca.fingerprint256, expiresAt),
           revoke: (nodeId) => nodeServer.revoke(nodeId),

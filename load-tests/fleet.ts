@@ -12,16 +12,21 @@ export class LoopbackFleet {
   async start(nodes: number, flags: readonly string[]): Promise<void> {
     this.#gateway = await GatewayProcess.start({ dataDir: this.#directory.path('data'), flags });
     for (let index = 1; index < nodes; index++) {
-      const answer = await this.admin.send('POST', '/nodes/join-tokens', new URLSearchParams());
-      const { token } = answer.body as { readonly token: string };
       const node = await GatewayProcess.start({
         command: 'data-plane',
         dataDir: this.#directory.path(`node-${index}`),
         flags: ['--control-planes', `127.0.0.1:${this.gateway.nodePort}`, ...flags],
-        env: { SIGNET_JOIN_TOKEN: token },
+        env: { SIGNET_JOIN_TOKEN: await this.joinToken() },
       });
       this.#nodes.push(node);
     }
+  }
+
+  /** Good for one more node. */
+  async joinToken(): Promise<string> {
+    const answer = await this.admin.send('POST', '/nodes/join-tokens', new URLSearchParams());
+    // As the admin API answers it.
+    return (answer.body as { readonly token: string }).token;
   }
 
   get gateway(): GatewayProcess {

@@ -1,6 +1,7 @@
 import type { Revision } from '../../shared/revision.js';
 import type { RejectedEntry } from '../../shared/snapshot.js';
 import type { NodeRegistry, NodeStatus } from './node-registry.js';
+import type { SnapshotFeed } from './snapshot-feed.js';
 
 /** Whom a write waits for: every admitted node, or more than half of them. */
 export type AppliedScope = 'all' | 'quorum';
@@ -26,6 +27,12 @@ export interface AppliedReport {
   })[];
 }
 
+/** Who serves what, and what there is to serve. */
+export interface Fleet {
+  readonly registry: NodeRegistry;
+  readonly feed: SnapshotFeed;
+}
+
 export interface AppliedWait {
   readonly scope: AppliedScope;
   readonly timeoutMs: number;
@@ -37,13 +44,14 @@ export interface AppliedWait {
  * certificate counts, and the rejection is in the report.
  */
 export function whenApplied(
-  registry: NodeRegistry,
+  fleet: Fleet,
   revision: Revision,
   { scope, timeoutMs }: AppliedWait,
 ): Promise<AppliedReport> {
+  const { registry } = fleet;
   return new Promise((resolve) => {
     const finishIf = (isOver: (report: AppliedReport) => boolean) => {
-      const report = reportOn(registry.nodes(), revision, scope);
+      const report = reportOn(fleet, revision, scope);
       if (!isOver(report)) return;
       clearTimeout(timer);
       unwatch();
@@ -55,17 +63,20 @@ export function whenApplied(
   });
 }
 
+/** How far a revision has got, as of now. */
 export function reportOn(
-  nodes: readonly NodeStatus[],
+  { registry, feed }: Fleet,
   revision: Revision,
   scope: AppliedScope,
 ): AppliedReport {
-  const serves = (node: NodeStatus) => node.revision !== undefined && node.revision >= revision;
+  const nodes = registry.nodes();
+  const needed = feed.neededFor(revision);
+  const serves = (node: NodeStatus) => node.revision !== undefined && node.revision >= needed;
   const applied = nodes.filter(serves);
-  const needed = scope === 'all' ? nodes.length : Math.floor(nodes.length / 2) + 1;
+  const enough = scope === 'all' ? nodes.length : Math.floor(nodes.length / 2) + 1;
   return {
     revision,
-    isApplied: applied.length >= Math.min(needed, nodes.length),
+    isApplied: applied.length >= Math.min(enough, nodes.length),
     applied: applied.map(({ id, name }) => ({ id, name })),
     stragglers: nodes
       .filter((node) => !serves(node))

@@ -131,7 +131,7 @@ export class NodeSession {
     }
     const welcome = { type: 'welcome', minor: protocolMinor, version, keepAliveMs } as const;
     await connection.send(encodeMessage(head ? { ...welcome, head: head.revision } : welcome));
-    this.#pump();
+    this.#pump('now');
   }
 
   #acked(ack: AckMessage): void {
@@ -170,14 +170,22 @@ export class NodeSession {
     }, delayMs);
   }
 
-  /** Starts the newest snapshot if the node is free for it. */
-  #pump(): void {
+  /**
+   * Starts the newest snapshot if the node is free for it. One that changes nothing waits for the next
+   * that does, or the next sign of life: it would only cost every node a write.
+   */
+  #pump(when: 'now' | 'if-it-changes-anything' = 'if-it-changes-anything'): void {
     const isBusy =
       this.#isSending || this.#underWay !== undefined || this.#resyncTimer !== undefined;
     if (!this.#isGreeted || isBusy || !this.#options.connection.isOpen) return;
-    const head = this.#options.feed.head;
-    // A node ahead of this control plane waits until it has caught up with the log.
-    if (head === undefined || (this.#held !== 'empty' && this.#held >= head.revision)) return;
+    const { feed } = this.#options;
+    const { head } = feed;
+    if (head === undefined) return;
+    if (this.#held !== 'empty') {
+      // A node ahead of this control plane waits until that has caught up with the log.
+      const needed = when === 'now' ? head.revision : feed.neededFor(head.revision);
+      if (this.#held >= needed) return;
+    }
     this.#isSending = true;
     this.#send(this.#held)
       .catch((error: unknown) => this.#sendFailed(error))
@@ -221,5 +229,6 @@ export class NodeSession {
     connection.sendIfIdle(
       encodeMessage(head ? { type: 'alive', head: head.revision } : { type: 'alive' }),
     );
+    this.#pump('now');
   }
 }

@@ -76,6 +76,22 @@ export class SnapshotFeed {
     return [...keys.values()];
   }
 
+  /**
+   * The revision that a node must serve so that it serves everything that a revision stands for: many
+   * events (an erased key, an upload that nothing uses yet) change nothing that nodes have.
+   */
+  neededFor(revision: Revision): Revision {
+    let needed = revision;
+    for (let at = this.#changes.length - 1; at >= 0; at -= 1) {
+      const change = this.#changes[at];
+      if (change === undefined || change.to > needed) continue;
+      const changesNothing = change.to === needed && change.keys.length === 0;
+      if (!changesNothing || change.from === 'empty') break;
+      needed = change.from;
+    }
+    return needed;
+  }
+
   /** The digest that a node at a revision has; `undefined` if it is not remembered. */
   digestAt(revision: Revision): string | undefined {
     if (revision === this.#head?.revision) return this.#head.digest;

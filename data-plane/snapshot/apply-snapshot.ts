@@ -1,3 +1,4 @@
+import type { CertificateId } from '../../shared/gateway-model.js';
 import type { Revision } from '../../shared/revision.js';
 import type { RejectedEntry, SnapshotTransfer } from '../../shared/snapshot.js';
 import type { AppliedChanges, NodeStoreWriter } from '../store/node-store.js';
@@ -36,7 +37,7 @@ export function snapshotApplier(store: NodeStoreWriter, server: SnapshotServer):
       for (const host of rejection.hosts) standing.set(host, rejection);
     }
     store.settle(revision, [...standing.keys()]);
-    return { revision, digest: store.digest, rejections: [...new Set(standing.values())] };
+    return { revision, digest: store.digest, rejections: byCertificate(standing) };
   };
 
   // After a start the workers read the store as it is; only hosts whose newest certificate was not
@@ -76,4 +77,14 @@ async function writeTransfer(
     transaction.rollback();
     throw error;
   }
+}
+
+/** One entry for each certificate, with all the hosts for which it stands rejected. */
+function byCertificate(standing: ReadonlyMap<string, RejectedEntry>): readonly RejectedEntry[] {
+  const entries = new Map<CertificateId, RejectedEntry>();
+  for (const [host, { certificateId, reason }] of standing) {
+    const hosts = entries.get(certificateId)?.hosts ?? [];
+    entries.set(certificateId, { certificateId, hosts: [...hosts, host], reason });
+  }
+  return [...entries.values()];
 }

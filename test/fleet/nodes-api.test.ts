@@ -20,11 +20,12 @@ async function startFleet() {
   const plane = await feedFrom(writer.folded, writer.vault);
   const admin = await startAdmin({
     ...writer,
-    whenApplied: (revision, wait) => whenApplied(plane.registry, revision, wait),
+    whenApplied: (revision, wait) => whenApplied(plane, revision, wait),
     extensions: [
       (server, context) =>
         addNodeRoutes(server, context, {
           registry: plane.registry,
+          feed: plane.feed,
           history: plane.history,
           issueJoinToken: (at) => plane.members.issueToken(plane.ca.fingerprint256, at),
           revoke: (id) => plane.server.revoke(id),

@@ -6,14 +6,21 @@ import {
   openNodeStoreWriter,
 } from '../../data-plane/store/open-node-store.js';
 import type { Revision } from '../../shared/revision.js';
-import { apiDeleted, apiId, certificateId, keyId } from '../support/gateway-fixtures.js';
+import {
+  apiDeleted,
+  apiId,
+  certificate,
+  certificateId,
+  certUploaded,
+  keyId,
+} from '../support/gateway-fixtures.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { startControlPlane, startNode, type TestControlPlane } from './test-cluster.js';
 
 const soon = { timeout: 5000, interval: 2 };
 const headOf = ({ control }: TestControlPlane) => control.head as Revision;
 const everyNodeServes = (plane: TestControlPlane) =>
-  whenApplied(plane.registry, headOf(plane), { scope: 'all', timeoutMs: 5000 });
+  whenApplied(plane, headOf(plane), { scope: 'all', timeoutMs: 5000 });
 
 /** Serving processes whose proof can be held back. */
 function heldServer(): SnapshotServer & { readonly calls: number; release(): void } {
@@ -114,7 +121,7 @@ describe('stream: snapshots', () => {
       plane.control.bindHost(n);
       await expect.poll(() => fast.store.revision, soon).toBe(plane.control.head);
     }
-    const report = await whenApplied(plane.registry, headOf(plane), {
+    const report = await whenApplied(plane, headOf(plane), {
       scope: 'all',
       timeoutMs: 20,
     });
@@ -127,6 +134,18 @@ describe('stream: snapshots', () => {
     expect((await everyNodeServes(plane)).isApplied).toBe(true);
     expect(slow.store.digest).toBe(fast.store.digest);
     expect(server.calls).toBe(2);
+  });
+
+  it('costs nodes nothing where nothing changes for them, and counts as served all the same', async () => {
+    const plane = await startControlPlane({ keepAliveMs: 300 });
+    plane.control.bindHost(1);
+    const node = await startNode(plane);
+    await everyNodeServes(plane);
+    const { revision } = node.store;
+    plane.control.record(certUploaded(certificate(5)));
+    expect((await everyNodeServes(plane)).isApplied).toBe(true);
+    expect(node.store.revision).toBe(revision);
+    await expect.poll(() => node.store.revision, soon).toBe(headOf(plane));
   });
 
   it('goes on without a certificate whose key is gone, and says which host it is', async () => {
@@ -277,7 +296,7 @@ describe('registry', () => {
     await third.close();
     plane.control.bindHost(1);
     const wait = { scope: 'quorum', timeoutMs: 5000 } as const;
-    const report = await whenApplied(plane.registry, headOf(plane), wait);
+    const report = await whenApplied(plane, headOf(plane), wait);
     expect(report.isApplied).toBe(true);
     expect(report.stragglers).toMatchObject([{ name: 'c', isConnected: false }]);
   });

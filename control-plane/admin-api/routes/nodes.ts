@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { parseRevision } from '../../../shared/revision.js';
 import type { AckHistory } from '../../distribution/ack-history.js';
-import { reportOn } from '../../distribution/applied-barrier.js';
-import type { NodeRegistry } from '../../distribution/node-registry.js';
+import { type Fleet, reportOn } from '../../distribution/applied-barrier.js';
+import type { NodeRegistry, NodeStatus } from '../../distribution/node-registry.js';
 import type { AdminContext } from '../admin-context.js';
 import { queryOf } from '../pages.js';
 import { invalid, notFound } from '../refusal.js';
@@ -17,8 +17,7 @@ import {
   presentNode,
 } from '../schemas/node-schema.js';
 
-export interface NodeRoutesOptions {
-  readonly registry: NodeRegistry;
+export interface NodeRoutesOptions extends Fleet {
   readonly history: AckHistory;
   /** A token with which one node joins before `expiresAt`, in milliseconds since the epoch. */
   readonly issueJoinToken: (expiresAt: number) => string;
@@ -44,8 +43,12 @@ export function addNodeRoutes(
   admin: AdminContext,
   options: NodeRoutesOptions,
 ): void {
-  const { folded, clock } = admin;
-  const { registry, history } = options;
+  const { clock } = admin;
+  const { registry, feed, history } = options;
+  const present = (node: NodeStatus) => {
+    const head = feed.head?.revision;
+    return presentNode(node, head === undefined ? undefined : feed.neededFor(head));
+  };
 
   addResource(server, {
     path: '/nodes',
@@ -53,7 +56,7 @@ export function addNodeRoutes(
       GET: {
         schema: { summary: 'List nodes', response: { 200: listOf(nodeSchema) } },
         handle: ({ reply }) => {
-          const nodes = registry.nodes().map((node) => presentNode(node, folded.head));
+          const nodes = registry.nodes().map(present);
           void reply.send({ data: nodes, total: nodes.length });
         },
       },
@@ -81,7 +84,7 @@ export function addNodeRoutes(
           const { revision: text } = request.params as { readonly revision: string };
           const revision = parseRevision(text);
           if (revision === undefined) throw notFound();
-          void reply.send(presentApplied(reportOn(registry.nodes(), revision, 'all')));
+          void reply.send(presentApplied(reportOn(options, revision, 'all')));
         },
       },
     },
@@ -93,7 +96,7 @@ export function addNodeRoutes(
       GET: {
         schema: { summary: 'One node', response: { 200: nodeSchema } },
         handle: ({ request, reply }) => {
-          void reply.send(presentNode(nodeOf(registry, request), folded.head));
+          void reply.send(present(nodeOf(registry, request)));
         },
       },
       DELETE: {

@@ -1,4 +1,4 @@
-import type { ExpectedRevision } from '../../../shared/revision.js';
+import type { Revision } from '../../../shared/revision.js';
 import type { RejectedEntry } from '../../../shared/snapshot.js';
 import type { RecordedAck } from '../../distribution/ack-history.js';
 import type { AppliedReport } from '../../distribution/applied-barrier.js';
@@ -36,7 +36,10 @@ export const nodeSchema: JsonSchema = object(
     workers: count,
     workers_wanted: count,
     revision: { ...count, description: 'The last one that the node proved to serve.' },
-    lag: { ...count, description: 'Revisions between that one and the newest.' },
+    lag: {
+      ...count,
+      description: 'Revisions between that one and the newest that concerns nodes.',
+    },
     digest: text,
     digest_mismatches: count,
     rejections,
@@ -64,7 +67,7 @@ export const appliedSchema: JsonSchema = object({
   rejections: listOf(object({ node_id: text, node_name: text, ...rejectionFields })),
 });
 
-export function presentNode(node: NodeStatus, head: ExpectedRevision): object {
+export function presentNode(node: NodeStatus, newest: Revision | undefined): object {
   const { health, revision } = node;
   return {
     id: node.id,
@@ -79,7 +82,8 @@ export function presentNode(node: NodeStatus, head: ExpectedRevision): object {
     workers: health?.workers,
     workers_wanted: health?.workersWanted,
     revision,
-    lag: revision === undefined || head === 'empty' ? undefined : Math.max(head - revision, 0),
+    lag:
+      revision === undefined || newest === undefined ? undefined : Math.max(newest - revision, 0),
     digest: node.digest,
     digest_mismatches: node.digestMismatches,
     rejections: node.rejections.map(presentRejection),

@@ -1,0 +1,63 @@
+import { parseArgs } from 'node:util';
+import { type AdminAnswer, idOf } from '../../test/support/admin-client.js';
+import { TestCa } from '../../test/support/test-ca.js';
+import { LoopbackFleet } from '../fleet.js';
+import { printHistogram } from '../histogram.js';
+import { SimulatedSubscribers } from '../simulated-subscribers.js';
+import { bar, machine, printTable, quantile } from '../support.js';
+
+/**
+ * From sending an upload to its answer with `wait=applied`: every node has stored it, every worker of
+ * every node serves it, and each node has proved it with a handshake on its own listener. Simulated
+ * subscribers speak the node protocol and answer at once, without a store and workers.
+ */
+const { values } = parseArgs({
+  options: {
+    nodes: { type: 'string', default: '2' },
+    subscribers: { type: 'string', default: '0' },
+    uploads: { type: 'string', default: '100' },
+  },
+});
+const host = 'propagation.test';
+const barsMs = { p50: 15, p99: 50 };
+
+const fleet = new LoopbackFleet();
+const subscribers = new SimulatedSubscribers();
+try {
+  await fleet.start(Number(values.nodes), ['--workers', '1', '--log-level', 'warn']);
+  await subscribers.start(fleet, Number(values.subscribers));
+  const ca = await TestCa.create();
+  await fleet.admin.addApi('propagation', host, 'http://127.0.0.1:9');
+  const pluginId = idOf(await fleet.admin.bind('propagation', await ca.issue([host]), 'applied'));
+  const rotate = async () => {
+    const certificate = await ca.issue([host]);
+    const startedAt = performance.now();
+    const answer = await fleet.admin.rebind('propagation', pluginId, certificate, 'applied');
+    checkApplied(answer);
+    return performance.now() - startedAt;
+  };
+  for (let warmUp = 0; warmUp < 10; warmUp++) await rotate();
+  const takenMs: number[] = [];
+  for (let upload = 0; upload < Number(values.uploads); upload++) takenMs.push(await rotate());
+
+  const [p50, p99] = [quantile(takenMs, 0.5), quantile(takenMs, 0.99)];
+  const watchers = `${fleet.tlsPorts.length} nodes, ${subscribers.count} simulated subscribers`;
+  printHistogram(`Admin request to the last node's proof, ${watchers}`, takenMs);
+  printTable('Quantiles', {
+    machine: machine(),
+    uploads: takenMs.length,
+    'p50 ms': `${p50.toFixed(1)}  ${bar(p50 <= barsMs.p50, `bar: ≤ ${barsMs.p50} ms`)}`,
+    'p99 ms': `${p99.toFixed(1)}  ${bar(p99 <= barsMs.p99, `bar: ≤ ${barsMs.p99} ms`)}`,
+    'longest ms': Math.max(...takenMs).toFixed(1),
+  });
+} finally {
+  subscribers.close();
+  await fleet.close();
+}
+
+function checkApplied({ status, headers }: AdminAnswer): void {
+  const applied: { complete?: boolean } = JSON.parse(headers.get('signet-applied') ?? '{}');
+  if (status !== 200 || applied.complete !== true) {
+    throw new Error(`${status}, and not every node serves it: ${headers.get('signet-applied')}`);
+  }
+}
