@@ -1,8 +1,9 @@
-import type { HttpResponse } from 'uWebSockets.js';
+import type { HttpResponse, us_socket_context_t } from 'uWebSockets.js';
 import type { EngineTurn } from './engine-turn.js';
 import type { ExchangeTicker } from './exchange-ticker.js';
 import type { ProxyError } from './proxy-error.js';
 import type { ProxyLimits } from './proxy-limits.js';
+import type { RelayData } from './web-socket/web-socket-relay.js';
 
 /** Status line and fields of a response to the client, nothing of its framing. */
 export interface ResponseStart {
@@ -16,6 +17,14 @@ export interface ResponseStart {
 
 /** How much body follows a start: its length, `'unknown'`, or none (HEAD, 204, 304). */
 export type ResponseLength = number | 'unknown' | 'none';
+
+export interface ClientUpgrade {
+  readonly key: string;
+  /** Empty for none. */
+  readonly protocol: string;
+  readonly context: us_socket_context_t;
+  readonly data: RelayData;
+}
 
 export interface ClientBodyReceiver {
   /** A piece of the request's body, which may be kept. `last` comes once, perhaps with an empty piece. */
@@ -151,6 +160,19 @@ export class ClientExchange {
       this.#end();
       if (body === undefined) this.#endWithoutBody();
       else this.#res.end(body, this.closeAfter);
+    });
+  }
+
+  /**
+   * Makes the connection a WebSocket, whose events the app's route hands to the relay in `data`. Does nothing
+   * if a response has been started.
+   */
+  upgrade(start: ResponseStart, { key, protocol, context, data }: ClientUpgrade): void {
+    this.#write(() => {
+      if (this.#state !== 'open') return;
+      this.#end();
+      this.#writeStart(start);
+      this.#res.upgrade(data, key, protocol, '', context);
     });
   }
 

@@ -1,4 +1,12 @@
-import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import type { HttpRequest, HttpResponse, us_socket_context_t } from 'uWebSockets.js';
+
+/** What a listener's app knows of WebSockets, see `WebSocketRoute`. */
+export interface WebSocketSupport {
+  /** The engine's context for upgrades; `undefined` until one has reached the app's route. */
+  readonly context: us_socket_context_t | undefined;
+  /** The request's connection became a WebSocket: the engine's filter will not report its end. */
+  upgraded(): void;
+}
 
 /** What a listener knows of the connection that a request came in on. */
 export interface Downstream {
@@ -12,6 +20,8 @@ export interface Downstream {
   readonly serverName: string | undefined;
   /** Whether the connection's listener was replaced: it is then closed after the answer. */
   readonly isDraining?: () => boolean;
+  /** Absent: WebSocket handshakes are refused. */
+  readonly webSocket?: WebSocketSupport;
 }
 
 /**

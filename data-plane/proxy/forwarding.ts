@@ -38,6 +38,8 @@ export interface ForwardingOptions {
 export interface ForwardingEnd {
   /** The response was handed to the client whole. */
   completed(status: number): void;
+  /** The upstream switched protocols, as it was asked to; `rest` is valid during the call. */
+  upgraded(connection: UpstreamConnection, head: ResponseHead, rest: Buffer): void;
   /** Nothing of a response was started if `answerable`. */
   failed(error: ProxyError, answerable: boolean): void;
 }
@@ -190,7 +192,10 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver {
     this.#connection = connection;
     this.#reused = reused;
     this.#sentAt = this.#context.now();
-    connection.begin(this, { toHead: this.#head.method === 'HEAD', toUpgrade: false });
+    connection.begin(this, {
+      toHead: this.#head.method === 'HEAD',
+      toUpgrade: this.#head.webSocket !== undefined,
+    });
     if (this.#bodyComplete && this.#waitingBytes === 0 && this.#head.body.kind !== 'chunked') {
       connection.write(this.#request.text, this.#request.encoding);
       this.#requestWritten(connection);
@@ -252,8 +257,13 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver {
     this.#onEnd.completed(head.status);
   }
 
-  /** Not asked for: `begin` expects no upgrade. */
-  upgraded(): void {}
+  upgraded(head: ResponseHead, rest: Buffer): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    if (this.#over || connection === undefined) return;
+    this.#over = true;
+    this.#onEnd.upgraded(connection, head, rest);
+  }
 
   tunnelled(): void {}
 

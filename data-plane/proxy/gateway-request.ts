@@ -7,9 +7,13 @@ import { expectsBody, Forwarding, type ForwardingEnd } from './forwarding.js';
 import type { GatewayContext } from './gateway.js';
 import type { GatewayAnswer } from './gateway-answers.js';
 import { formatPeerAddress } from './peer-address.js';
-import { type ProxyError, statusOf } from './proxy-error.js';
+import { type ProxyError, type ProxyErrorKind, statusOf } from './proxy-error.js';
 import { type RequestHead, readRequestHead } from './request-head.js';
+import type { ResponseHead } from './upstream/response-head.js';
+import type { UpstreamConnection } from './upstream/upstream-connection.js';
 import { writeUpstreamRequest } from './upstream-request.js';
+import { writeSwitchingProtocols } from './upstream-response.js';
+import { readUpgradeResponse } from './web-socket/upgrade-response.js';
 
 /** How often a request may pass this gateway: more is a route that leads back to it. */
 const maxPasses = 8;
@@ -84,6 +88,10 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
     }
     if (match.route.onlyHttps && !this.#cameByHttps(head, match, peer)) {
       this.#send(answers.httpsRequired());
+      return;
+    }
+    if (head.webSocket !== undefined && this.#downstream.webSocket?.context === undefined) {
+      this.#failHere('http_upgrade_failed');
       return;
     }
     if (this.#isLoop(head)) {
@@ -167,6 +175,29 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
     this.#end();
   }
 
+  upgraded(connection: UpstreamConnection, response: ResponseHead, rest: Buffer): void {
+    const offer = this.#head?.webSocket;
+    const support = this.#downstream.webSocket;
+    if (offer === undefined || support?.context === undefined) return;
+    const agreed = readUpgradeResponse(response, offer);
+    if (typeof agreed === 'string') {
+      connection.destroy();
+      const phase = 'await-response';
+      const kind = 'http_upgrade_failed';
+      this.failed({ source: 'upstream', phase, kind, requestSent: true, detail: agreed }, true);
+      return;
+    }
+    const relay = this.#context.relays.join(connection);
+    relay.tunnelled(rest);
+    const fields = [...agreed.fields, 'Via', this.#context.options.product];
+    const start = writeSwitchingProtocols(response, fields);
+    const { key } = offer;
+    const { context } = support;
+    this.#exchange.upgrade(start, { key, protocol: agreed.protocol, context, data: { relay } });
+    support.upgraded();
+    this.#end();
+  }
+
   failed(error: ProxyError, answerable: boolean): void {
     const { options, answers } = this.#context;
     if (error.source === 'upstream') options.counters.upstreamFailures++;
@@ -176,7 +207,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
     this.#end();
   }
 
-  #failHere(kind: 'proxy_loop_detected' | 'proxy_configuration_error'): void {
+  #failHere(kind: ProxyErrorKind): void {
     this.failed({ source: 'gateway', phase: 'connect', kind, requestSent: false }, true);
   }
 

@@ -1,4 +1,4 @@
-import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import type { HttpRequest, HttpResponse, WebSocketBehavior } from 'uWebSockets.js';
 import type { Logger } from '../../shared/logger.js';
 import type { RouteTable } from '../routing/route-table.js';
 import type { ExchangeContext } from './client-exchange.js';
@@ -12,6 +12,9 @@ import { defaultProxyLimits, type ProxyLimits } from './proxy-limits.js';
 import { type TrustedProxies, trustEverybody } from './trusted-proxies.js';
 import type { ResolveName } from './upstream/address-book.js';
 import { UpstreamClient, type UpstreamTls } from './upstream/upstream-client.js';
+import type { RelayData } from './web-socket/web-socket-relay.js';
+import { WebSocketRelays } from './web-socket/web-socket-relays.js';
+import type { WebSocketRoute } from './web-socket/web-socket-route.js';
 
 /** Plain numbers that the gateway counts up and down; whoever made them reads them at any time. */
 export interface ProxyCounters {
@@ -49,6 +52,7 @@ export interface GatewayContext {
   readonly answers: GatewayAnswers;
   readonly trusted: TrustedProxies;
   readonly active: Set<Forwarding>;
+  readonly relays: WebSocketRelays;
   /** For the log and the client of a failed request. */
   newRequestId(): string;
 }
@@ -85,6 +89,7 @@ export class Gateway {
       answers: new GatewayAnswers(options.product),
       trusted: options.trustedProxies ?? trustEverybody,
       active: new Set(),
+      relays: new WebSocketRelays(limits, this.turn),
       newRequestId: () => `${idPrefix}-${(++requests).toString(36)}`,
     };
     this.#timer = setInterval(() => this.#checkDeadlines(now()), shortest(limits));
@@ -92,6 +97,20 @@ export class Gateway {
     this.handle = (res: HttpResponse, req: HttpRequest, downstream: Downstream) => {
       GatewayRequest.answer(this.#context, res, req, downstream);
     };
+  }
+
+  /**
+   * What an app passes to its one `ws('/*')` route.
+   * @param downstream of requests on the app's default router; its `webSocket` is the same `route`.
+   */
+  webSocketBehavior(route: WebSocketRoute, downstream: Downstream): WebSocketBehavior<RelayData> {
+    const { limits } = this.#context.exchanges;
+    return route.behavior(limits, (res, req) => this.handle(res, req, downstream));
+  }
+
+  /** Says goodbye (1001) on every WebSocket: draining must not wait for them. */
+  closeWebSockets(): void {
+    this.#context.relays.goAway();
   }
 
   /** Stops the timers and closes unused upstream connections; to be called when all listeners are closed. */

@@ -2,7 +2,7 @@ import { upstreamPath } from '../routing/route.js';
 import type { Match } from '../routing/route-table.js';
 import type { UpstreamTarget } from '../routing/upstream-target.js';
 import type { Downstream } from './downstream.js';
-import type { RequestHead } from './request-head.js';
+import type { RequestHead, WebSocketOffer } from './request-head.js';
 import type { TrustedProxies } from './trusted-proxies.js';
 
 export interface UpstreamRequestOptions {
@@ -38,7 +38,7 @@ export function writeUpstreamRequest(options: UpstreamRequestOptions): UpstreamR
   const { fields } = head;
   for (let i = 0; i < fields.length; i += 2) text += `${fields[i]}: ${fields[i + 1]}\r\n`;
   text += forwardingFields(options);
-  if (head.webSocket !== undefined) text += 'connection: upgrade\r\nupgrade: websocket\r\n';
+  if (head.webSocket !== undefined) text += handshakeFields(head.webSocket);
   switch (head.body.kind) {
     case 'none':
       break;
@@ -53,6 +53,11 @@ export function writeUpstreamRequest(options: UpstreamRequestOptions): UpstreamR
   }
   text += '\r\n';
   return { text, encoding: beyondAscii.test(text) ? 'utf8' : 'latin1' };
+}
+
+function handshakeFields({ key, protocols }: WebSocketOffer): string {
+  const fields = `connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: ${key}\r\n`;
+  return protocols === '' ? fields : `${fields}sec-websocket-protocol: ${protocols}\r\n`;
 }
 
 /** Kong's rules (exact host: without the port; else as the client sent it). */

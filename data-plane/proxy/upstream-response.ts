@@ -30,7 +30,14 @@ const nonAscii = /[\x80-\xff]/;
 
 /** The status line and fields that the client gets for an upstream's response. */
 export function writeClientResponse(head: ResponseHead, trace: GatewayTrace): ResponseStart {
-  const { fields: received, connectionOptions } = head;
+  const { fields, binary } = endToEndFields(head.fields, head.connectionOptions);
+  fields.push('Via', trace.via);
+  fields.push('X-Kong-Upstream-Latency', `${trace.upstreamLatencyMs}`);
+  fields.push('X-Kong-Proxy-Latency', `${trace.proxyLatencyMs}`);
+  return { status: statusText(head.status, head.reason), fields, binary };
+}
+
+function endToEndFields(received: readonly string[], connectionOptions: readonly string[]) {
   const fields: string[] = [];
   let binary = false;
   for (let i = 0; i < received.length; i += 2) {
@@ -41,10 +48,16 @@ export function writeClientResponse(head: ResponseHead, trace: GatewayTrace): Re
     binary ||= nonAscii.test(value);
     fields.push(name, value);
   }
-  fields.push('Via', trace.via);
-  fields.push('X-Kong-Upstream-Latency', `${trace.upstreamLatencyMs}`);
-  fields.push('X-Kong-Proxy-Latency', `${trace.proxyLatencyMs}`);
-  return { status: statusText(head.status, head.reason), fields, binary };
+  return { fields, binary };
+}
+
+/** The start of a 101: the engine writes the fields of the handshake itself. */
+export function writeSwitchingProtocols(
+  head: ResponseHead,
+  received: readonly string[],
+): ResponseStart {
+  const fields = endToEndFields(received, head.connectionOptions);
+  return { status: '101 Switching Protocols', ...fields };
 }
 
 /** How the body reaches the client. A HEAD's or 304's length is a field like any other. */

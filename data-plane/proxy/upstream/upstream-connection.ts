@@ -49,6 +49,9 @@ export interface ConnectionOptions {
   readonly owner: ConnectionOwner;
 }
 
+/** For the peer's FIN after ours. */
+const closeTimeoutMs = 5_000;
+
 /**
  * Where every socket of this thread reads into. Safe to share because a read is consumed before its
  * callback returns: nothing may keep a view of it.
@@ -180,6 +183,19 @@ export class UpstreamConnection {
 
   resumeReading(): void {
     if (this.#state === 'open') this.#socket.resume();
+  }
+
+  /** After `upgraded`: who gets the new protocol's bytes from now on. */
+  tunnelTo(receiver: UpstreamReceiver): void {
+    this.#receiver = receiver;
+  }
+
+  /** Closes once what was written is sent and the upstream has closed too, or took too long to. */
+  end(): void {
+    this.#receiver = undefined;
+    this.#socket.resume();
+    this.#socket.setTimeout(closeTimeoutMs, () => this.#socket.destroy());
+    this.#socket.end();
   }
 
   /** Closes without telling the receiver. */

@@ -2,6 +2,7 @@ import uws from 'uWebSockets.js';
 import { Gateway } from '../../../data-plane/proxy/gateway.js';
 import type { ProxyLimits } from '../../../data-plane/proxy/proxy-limits.js';
 import { trustOnly } from '../../../data-plane/proxy/trusted-proxies.js';
+import { WebSocketRoute } from '../../../data-plane/proxy/web-socket/web-socket-route.js';
 import { RouteTable } from '../../../data-plane/routing/route-table.js';
 import type { Logger } from '../../../shared/logger.js';
 import { type ApiSpec, MemoryStore } from './memory-store.js';
@@ -52,7 +53,14 @@ const gateway = new Gateway({
 
 function listen(app: uws.TemplatedApp, scheme: 'http' | 'https'): number {
   let port = 0;
-  const downstream = { scheme, port: scheme === 'http' ? 8000 : 8443, serverName: undefined };
+  const webSocket = new WebSocketRoute(() => undefined);
+  const downstream = {
+    scheme,
+    port: scheme === 'http' ? 8000 : 8443,
+    serverName: undefined,
+    webSocket,
+  };
+  app.ws('/*', gateway.webSocketBehavior(webSocket, downstream));
   app.any('/*', (res, req) => gateway.handle(res, req, downstream));
   app.listen('127.0.0.1', 0, (socket) => {
     if (socket === false) throw new Error('the gateway could not listen');
@@ -80,6 +88,9 @@ process.on('message', (message: { readonly type: string }) => {
     case 'drain':
       draining = true;
       report({ type: 'draining' });
+      break;
+    case 'close-web-sockets':
+      gateway.closeWebSockets();
       break;
     case 'counters':
       report({ type: 'counters', counters, rss: process.memoryUsage().rss });

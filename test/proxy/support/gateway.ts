@@ -90,6 +90,10 @@ export class TestGateway {
     await this.report(({ type }) => type === 'draining');
   }
 
+  closeWebSockets(): void {
+    this.#process.send({ type: 'close-web-sockets' });
+  }
+
   /** Counters and memory as they are now. */
   async measure(): Promise<Measured> {
     const before = this.#reports.length;
