@@ -18,7 +18,7 @@ export interface TlsAppOptions {
 export interface TlsAppOwner {
   /** Runs inside a handshake: synchronous, and nothing may write to a connection (see `add`). */
   serverNameMissing(sni: string): void;
-  /** An HTTP connection ended and none is left. */
+  /** The last HTTP connection of an app that drains has ended. */
   emptied(): void;
 }
 
@@ -141,7 +141,7 @@ export class TlsApp {
   #count(change: number): void {
     this.#connections += change;
     if (change > 0) this.#accepted += 1;
-    else if (this.#connections === 0) {
+    else if (this.#connections === 0 && this.isDraining) {
       // Not from here: the engine is in the middle of closing the socket.
       setImmediate(() => {
         if (this.#connections === 0) this.owner?.emptied();

@@ -1,0 +1,141 @@
+import { readFileSync } from 'node:fs';
+import { connect as connectTcp, createServer, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { describe, expect, it } from 'vitest';
+import { bar } from './support/bars.js';
+import { handshake, leafOf, open } from './support/client.js';
+import { mint } from './support/mint.js';
+import { TestNode } from './support/test-node.js';
+
+const host = 'good.test';
+
+async function served() {
+  const node = await TestNode.start({ settings: { workers: 1 } });
+  const certificate = await mint(host);
+  await node.bind(1, host, certificate);
+  const isServed = async () => {
+    expect(await leafOf(node.httpsPort, host)).toBe(certificate.fingerprint256);
+  };
+  await isServed();
+  return { node, isServed };
+}
+
+describe('hostile clients', () => {
+  it('get no memory with made-up names', async () => {
+    const { node, isServed } = await served();
+    const [pid = 0] = node.supervisor.pids;
+    await flood(node.httpsPort, 500, (n) => `warm-${n}.made-up.test`);
+    const before = residentBytes(pid);
+    await flood(node.httpsPort, bar(1_000_000, 1_500), (n) => `n-${n}.made-up.test`);
+    expect(residentBytes(pid) - before).toBeLessThan(8 * 1024 * 1024);
+    expect((await node.supervisor.stats()).contexts).toBe(1);
+    await isServed();
+  }, 3_600_000);
+
+  it('get a bounded number of contexts with capitals', async () => {
+    const { node, isServed } = await served();
+    await flood(node.httpsPort, 512, (n) =>
+      [...host].map((letter, bit) => (n & (1 << bit) ? letter.toUpperCase() : letter)).join(''),
+    );
+    const { contexts } = await node.supervisor.stats();
+    expect(contexts).toBeGreaterThan(2);
+    expect(contexts).toBeLessThan(100);
+    await isServed();
+  });
+
+  it('do not hold others up with handshakes that stall, and are let go', async () => {
+    const { node, isServed } = await served();
+    const hello = await helloOf(host);
+    const stalled = await Promise.all(
+      Array.from({ length: 300 }, (_, n) => openTcp(node.httpsPort, hello.subarray(0, n % 100))),
+    );
+    await isServed();
+    // The engine's clock for a connection without a request: 8 to 12 s.
+    for (const socket of stalled) await closed(socket);
+    await isServed();
+    expect((await node.supervisor.stats()).connectionsActive).toBe(0);
+  });
+
+  it('do no harm with garbage, plain HTTP, cut handshakes and renegotiation', async () => {
+    const { node, isServed } = await served();
+    const { httpsPort: port } = node;
+    const hello = await helloOf(host);
+    for (let n = 0; n < bar(2_000, 200); n += 1) {
+      const garbled = Buffer.from(hello);
+      for (let k = 0; k < 5; k += 1) {
+        const at = (n * 7919 + k * 104_729) % garbled.length;
+        garbled.writeUInt8(garbled.readUInt8(at) ^ (1 + (n % 255)), at);
+      }
+      const openings = [
+        garbled,
+        Buffer.from('GET / HTTP/1.1\r\nHost: a\r\n\r\n'),
+        hello.subarray(5),
+      ];
+      const socket = await openTcp(port, openings[n % openings.length] ?? hello);
+      if (n % 2 === 0) socket.resetAndDestroy();
+      else socket.destroy();
+    }
+    const tls12 = await open({ port, serverName: host, maxVersion: 'TLSv1.2' });
+    const refusal = new Promise((resolve) => {
+      tls12.once('error', resolve);
+      tls12.renegotiate({}, (error) => resolve(error));
+    });
+    expect(await refusal).toBeInstanceOf(Error);
+    tls12.destroy();
+    await isServed();
+    expect(node.supervisor.restarts).toBe(0);
+  });
+});
+
+async function flood(port: number, count: number, name: (n: number) => string): Promise<void> {
+  let next = 0;
+  const client = async () => {
+    while (next < count) {
+      const serverName = name(next);
+      next += 1;
+      await handshake({ port, serverName });
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, client));
+}
+
+/** The bytes of a client's first flight. */
+function helloOf(servername: string): Promise<Buffer> {
+  return new Promise((resolve) => {
+    const server = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', (bytes) => {
+        socket.destroy();
+        server.close();
+        resolve(bytes);
+      });
+    });
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      if (address === null || typeof address === 'string') throw new Error('no port');
+      connectTls({ host: '127.0.0.1', port: address.port, servername }).on('error', () => {});
+    });
+  });
+}
+
+function openTcp(port: number, bytes: Buffer): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connectTcp(port, '127.0.0.1', () => {
+      socket.off('error', reject);
+      socket.on('error', () => {}); // a reset is one way to be refused
+      if (bytes.length > 0) socket.write(bytes);
+      resolve(socket);
+    });
+    socket.once('error', reject);
+    socket.resume();
+  });
+}
+
+function closed(socket: Socket): Promise<void> {
+  if (socket.closed) return Promise.resolve();
+  return new Promise((resolve) => socket.once('close', () => resolve()));
+}
+
+function residentBytes(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]) * 4096;
+}
