@@ -1,4 +1,6 @@
 import type { FastifyRequest } from 'fastify';
+import type { GatewayEvent } from '../../shared/events.js';
+import type { CertificateId } from '../../shared/gateway-model.js';
 import type { Logger } from '../../shared/logger.js';
 import type { CommandHandler } from '../application/command-handler.js';
 import type { FoldedLog } from '../application/folded-log.js';
@@ -34,6 +36,8 @@ export interface AdminContext {
   readonly connectionCounters: () => ConnectionCounters;
   /** Lets a write wait until the nodes serve it; absent where there are none to wait for. */
   readonly whenApplied?: WhenApplied;
+  /** The upload of a certificate, also of one that is gone, for answers that are repeated. */
+  readonly uploadOf?: (id: CertificateId) => Promise<GatewayEvent | undefined>;
   /** Who is calling, for the event's metadata. @throws Refusal if nobody who may. */
   readonly identify: (request: FastifyRequest) => string | Promise<string>;
   /** Whether the caller may carry out what its request turned out to be. */

@@ -1,11 +1,13 @@
 import type { GatewayEvent } from '../../shared/events.js';
 import type { CertificateId } from '../../shared/gateway-model.js';
+import type { CommandRejection } from '../application/command-outcome.js';
 import { bindingChanges } from '../domain/bindings.js';
 import { decide } from '../domain/decide.js';
 import { evolve } from '../domain/evolve.js';
 import type { GatewayState } from '../domain/state.js';
 import { refusalFor } from './kong-rejections.js';
 import { presentEvent } from './present-event.js';
+import type { Refusal } from './refusal.js';
 import type { PlannedWrite } from './write.js';
 
 interface BoundCertificate {
@@ -37,12 +39,13 @@ export interface DryRunReport {
 export function dryRun(
   state: GatewayState,
   plan: (state: GatewayState) => PlannedWrite,
+  refuse: (rejection: CommandRejection) => Refusal = refusalFor,
 ): DryRunReport {
   const { command, warnings = [] } = plan(state);
   const decision = decide(state, command);
   if (!decision.accepted) {
     const { rejection } = decision;
-    const { status, body } = refusalFor(rejection);
+    const { status, body } = refuse(rejection);
     const conflicts = rejection.code === 'already-exists' ? rejection.conflicts : [];
     return {
       dry_run: true,

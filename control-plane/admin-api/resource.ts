@@ -4,6 +4,12 @@ import type { RawObject } from './body/raw-value.js';
 import { readParameters } from './body/read-parameters.js';
 import { methodNotAllowed } from './refusal.js';
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    problems?: true;
+  }
+}
+
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 export type Method = (typeof methods)[number];
 
@@ -28,19 +34,23 @@ export interface Resource {
    */
   readonly lookup?: (request: FastifyRequest) => void;
   readonly operations: { readonly [M in Method]?: Operation };
+  /** Signet's own: refusals are problem details (RFC 9457), not Kong's bodies. */
+  readonly problems?: true;
 }
 
 /**
  * Registers a path with its operations, in Kong's order of refusals: no Content-Type (415), unreadable
  * body (400), unknown entity (404), method (405), then the operation's own.
  */
-export function addResource(server: FastifyInstance, { path, lookup, operations }: Resource): void {
+export function addResource(server: FastifyInstance, resource: Resource): void {
+  const { path, lookup, operations, problems } = resource;
   for (const method of methods) {
     const operation = operations[method];
     server.route({
       method,
       url: path,
       schema: operation?.schema ?? { hide: true },
+      config: problems ? { problems } : {},
       handler: async (request, reply) => {
         const hasBody = method === 'POST' || method === 'PUT' || method === 'PATCH';
         const parameters: RawObject = hasBody ? await readParameters(request) : new Map();

@@ -5,6 +5,7 @@ import multipart from '@fastify/multipart';
 import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } from 'fastify';
 import type { AdminContext } from './admin-context.js';
 import { bodyLimits } from './body/raw-value.js';
+import { problemOf } from './problem.js';
 import { notFound, Refusal } from './refusal.js';
 import { addApiPluginRoutes } from './routes/api-plugins.js';
 import { addApiRoutes } from './routes/apis.js';
@@ -143,8 +144,11 @@ function unavailable(message: string): Refusal {
   return new Refusal(503, { message });
 }
 
-function sendRefusal(reply: FastifyReply, { status, body }: Refusal): FastifyReply {
-  reply.code(status).header('content-type', 'application/json; charset=utf-8');
+function sendRefusal(reply: FastifyReply, refusal: Refusal): FastifyReply {
+  const { mediaType, body } = reply.routeOptions.config.problems
+    ? { mediaType: 'application/problem+json', body: problemOf(refusal) }
+    : { mediaType: 'application/json; charset=utf-8', body: refusal.body };
+  reply.code(refusal.status).header('content-type', mediaType);
   // As it is, past any response schema of the route: those describe what succeeds.
   return reply.serializer(String).send(body === undefined ? '' : JSON.stringify(body));
 }

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { GatewayEvent } from '../../shared/events.js';
 import type { ExpectedRevision } from '../../shared/revision.js';
+import type { CommandRejection } from '../application/command-outcome.js';
 import type { KeyMaterials } from '../application/key-custody.js';
 import type { AppliedWait } from '../distribution/applied-barrier.js';
 import type { Command } from '../domain/commands.js';
@@ -37,6 +38,8 @@ export interface Write {
   readonly parameters?: RawObject;
   /** Called anew if what it was planned on is gone. @throws Refusal */
   readonly plan: (state: GatewayState) => PlannedWrite;
+  /** Words for the domain's no; Kong's unless given. */
+  readonly refuse?: (rejection: CommandRejection) => Refusal;
   /** From the events and the state after them, so that a repeated request is answered alike. */
   readonly answer: (events: readonly GatewayEvent[], after: GatewayState) => Answer;
 }
@@ -56,7 +59,8 @@ export async function write(each: Write): Promise<void> {
   const wait = waitOf(admin, request);
   if (isDryRun(request)) {
     // Past the route's response schema, which describes what the write itself would answer.
-    const report = JSON.stringify(dryRun(folded.state, (state) => authorised(each, state)));
+    const plan = (state: GatewayState) => authorised(each, state);
+    const report = JSON.stringify(dryRun(folded.state, plan, each.refuse));
     await reply.type('application/json; charset=utf-8').serializer(String).send(report);
     return;
   }
@@ -96,7 +100,7 @@ export async function write(each: Write): Promise<void> {
     }
     const { rejection } = outcome;
     if (rejection.code !== 'certificate-changed' || attempt === maxReplans) {
-      throw refusalFor(rejection);
+      throw (each.refuse ?? refusalFor)(rejection);
     }
   }
 }
@@ -116,10 +120,26 @@ async function repeat(
   wait: AppliedWait | undefined,
 ): Promise<void> {
   const { admin, reply } = each;
-  const events = await eventsOf(admin.log, known);
+  const events = await withUpload(each, await eventsOf(admin.log, known));
   reply.header('idempotency-replayed', 'true');
   await waitApplied(admin, reply, known.last, wait);
   await send(reply, known.last, each.answer(events, admin.folded.state));
+}
+
+/** An answer shows the plugin's certificate, which may have been uploaded earlier and be gone by now. */
+async function withUpload(
+  { admin: { folded, uploadOf } }: Write,
+  events: readonly GatewayEvent[],
+): Promise<readonly GatewayEvent[]> {
+  for (const event of events) {
+    if (event.type !== 'PluginAdded' && event.type !== 'PluginUpdated') continue;
+    const { certificateId } = event.data.plugin.config;
+    if (folded.state.certificates.has(certificateId)) continue;
+    if (events.some(({ type }) => type === 'CertUploaded')) continue;
+    const upload = await uploadOf?.(certificateId);
+    if (upload !== undefined) return [upload, ...events];
+  }
+  return events;
 }
 
 function send(

@@ -1,9 +1,16 @@
+import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { addEventRoutes } from '../../control-plane/admin-api/routes/events.js';
+import { addPastRoutes } from '../../control-plane/admin-api/routes/past.js';
+import { addRollbackRoute } from '../../control-plane/admin-api/routes/rollback.js';
 import {
   type AdminServerOptions,
   createAdminServer,
 } from '../../control-plane/admin-api/server.js';
+import { PastStates } from '../../control-plane/application/past-states.js';
+import { History } from '../../control-plane/projections/history.js';
 import { openStores, type Stores, silentLogger, startControlPlane } from './control-plane.js';
+import { temporaryDirectory } from './temporary-directory.js';
 
 export interface AdminUnderTest {
   readonly url: string;
@@ -38,6 +45,13 @@ export async function startAdmin(
 ): Promise<AdminUnderTest> {
   const clock = overrides.clock ?? Date.now;
   const plane = await startControlPlane(stores ?? (await openStores()), clock);
+  const history = await History.open({
+    path: join(await temporaryDirectory(), 'history.db'),
+    log: plane.log,
+    control: plane.folded,
+    logger: silentLogger,
+  });
+  const past = { history, pastStates: new PastStates(plane.log, plane.folded) };
   const none = 0;
   const server = await createAdminServer({
     ...plane,
@@ -57,13 +71,23 @@ export async function startAdmin(
     }),
     identify: () => 'tester',
     mayCarryOut: () => true,
+    uploadOf: (id) => history.upload(id),
+    extensions: [
+      (each, admin) => addEventRoutes(each, admin, history),
+      (each, admin) => addPastRoutes(each, admin, past),
+      (each, admin) => addRollbackRoute(each, admin, past),
+    ],
     host: '127.0.0.1',
     port: 0,
     ...overrides,
   });
   const { port } = await server.listen();
   const url = `http://127.0.0.1:${port}`;
-  const close = () => server.close();
+  let closing: Promise<void> | undefined;
+  const close = () => {
+    closing ??= server.close().then(() => history.close());
+    return closing;
+  };
   onTestFinished(close);
   return {
     url,

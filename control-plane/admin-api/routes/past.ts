@@ -1,0 +1,145 @@
+import type { FastifyInstance } from 'fastify';
+import type { Revision } from '../../../shared/revision.js';
+import type { PastStates } from '../../application/past-states.js';
+import type { GatewayState } from '../../domain/state.js';
+import type { History } from '../../projections/history.js';
+import type { BindingNote, HistoryIndex } from '../../projections/history-index.js';
+import type { AdminContext } from '../admin-context.js';
+import { badParameter, momentOf, pathParameter } from '../history-query.js';
+import { queryOf } from '../pages.js';
+import { setTag } from '../preconditions.js';
+import { presentBinding, presentCertificate } from '../present-event.js';
+import { addResource } from '../resource.js';
+import { presentApi } from '../schemas/api-schema.js';
+import { bindingSchema, momentQuerySchema, stateSchema } from '../schemas/history-schema.js';
+
+export interface PastRoutesOptions {
+  readonly history: History;
+  readonly pastStates: PastStates;
+}
+
+/** The configuration as it was, and which certificate a host had. */
+export function addPastRoutes(
+  server: FastifyInstance,
+  { folded }: AdminContext,
+  { history, pastStates }: PastRoutesOptions,
+): void {
+  addResource(server, {
+    path: '/state',
+    problems: true,
+    operations: {
+      GET: {
+        schema: {
+          summary: 'The whole configuration as it is, or was',
+          querystring: momentQuerySchema,
+          response: { 200: stateSchema },
+        },
+        handle: async ({ request, reply }) => {
+          const index = await history.current();
+          const query = queryOf(request);
+          const moment = { revision: query.get('revision'), at: query.get('at') };
+          const revision = momentOf(moment, folded, index);
+          const state = await pastStates.at(revision);
+          setTag(reply, revision);
+          void reply.send(presentState(state, revision, timeOf(index, revision)));
+        },
+      },
+    },
+  });
+  addResource(server, {
+    path: '/hosts/:host/certificate',
+    problems: true,
+    operations: {
+      GET: {
+        schema: {
+          summary: 'Which certificate a host has, or had, since when and by whom',
+          querystring: momentQuerySchema,
+          response: { 200: bindingSchema },
+        },
+        handle: async ({ request, reply }) => {
+          const host = pathParameter(request, 'host').toLowerCase().replace(/\.$/, '');
+          if (host === '' || host.length > 253) throw badParameter('host', 'a host name');
+          const index = await history.current();
+          const query = queryOf(request);
+          const moment = { revision: query.get('revision'), at: query.get('at') };
+          const revision = momentOf(moment, folded, index);
+          setTag(reply, revision);
+          void reply.send({
+            host,
+            revision,
+            time: timeOf(index, revision),
+            ...presentBound(index, bindingOf(index, host, revision)),
+          });
+        },
+      },
+    },
+  });
+}
+
+function presentState(state: GatewayState, revision: Revision, time: string) {
+  const certificates = state.certificates.valueSeq().map((certificate) => {
+    const { chain: _, ...rest } = presentCertificate(certificate);
+    return rest;
+  });
+  return {
+    revision,
+    time,
+    ...(state.logId !== undefined && { log_id: state.logId }),
+    apis: state.apis.valueSeq().map(presentApi).toArray(),
+    plugins: state.plugins.valueSeq().map(presentBinding).toArray(),
+    certificates: certificates.toArray(),
+  };
+}
+
+/** Exact hosts before wildcards, longer wildcards before shorter ones, as requests are routed. */
+function bindingOf(index: HistoryIndex, host: string, revision: Revision): BindingNote | undefined {
+  for (const pattern of patternsOf(host)) {
+    const binding = index.binding(pattern, revision);
+    if (binding !== undefined) return binding;
+  }
+  return undefined;
+}
+
+function patternsOf(host: string): readonly string[] {
+  const labels = host.split('.');
+  const patterns: string[] = [];
+  for (let n = 1; n < labels.length; n++) {
+    patterns.push(`*.${labels.slice(n).join('.')}`, `${labels.slice(0, n).join('.')}.*`);
+  }
+  return [host, ...patterns.sort((a, b) => b.length - a.length)];
+}
+
+function presentBound(index: HistoryIndex, binding: BindingNote | undefined): object {
+  if (binding === undefined) return {};
+  const { requestHost, apiId, apiName, pluginId, certificateId, since } = binding;
+  const certificate = certificateId && index.certificate(certificateId);
+  const note = index.note(since);
+  return {
+    request_host: requestHost,
+    api: { id: apiId, name: apiName },
+    ...(pluginId !== undefined && { plugin_id: pluginId }),
+    ...(certificate && {
+      certificate: {
+        id: certificate.id,
+        fingerprint256: certificate.fingerprint256,
+        names: certificate.names,
+        not_before: new Date(certificate.notBefore).toISOString(),
+        not_after: new Date(certificate.notAfter).toISOString(),
+        key_algorithm: certificate.keyAlgorithm,
+        ...(certificate.erasedAt !== undefined && { key_erased: true }),
+      },
+    }),
+    ...(note && {
+      bound: {
+        revision: note.revision,
+        time: new Date(note.time).toISOString(),
+        actor: note.actor,
+        correlation_id: note.correlationId,
+      },
+    }),
+  };
+}
+
+function timeOf(index: HistoryIndex, revision: Revision): string {
+  return new Date(index.note(revision)?.time ?? 0).toISOString();
+}
