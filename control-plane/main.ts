@@ -22,6 +22,9 @@ import { clusterMembers, openClusterDatabase } from './distribution/cluster-memb
 import { NodeRegistry } from './distribution/node-registry.js';
 import { startNodeServer } from './distribution/node-server.js';
 import { SnapshotFeed } from './distribution/snapshot-feed.js';
+import { ControlMetrics } from './metrics/control-metrics.js';
+import { measuredEventLog } from './metrics/measured-event-log.js';
+import { addMetricsRoutes } from './metrics/metrics-routes.js';
 import { openFoldedLog } from './open-folded-log.js';
 import { openStores, type Stores } from './open-stores.js';
 import type { Clock } from './ports/clock.js';
@@ -55,8 +58,10 @@ async function start(
   closing: Closing,
 ): Promise<RunningControlPlane> {
   const clock = Date.now;
-  const stores = await openStores(config, logger);
-  closing.add(() => stores.close());
+  const metrics = new ControlMetrics();
+  const opened = await openStores(config, logger);
+  closing.add(() => opened.close());
+  const stores: Stores = { ...opened, log: measuredEventLog(opened.log, metrics) };
 
   const { dataDir } = config;
   const folded = await openFoldedLog({ log: stores.log, dataDir, clock, logger }, closing);
@@ -77,6 +82,8 @@ async function start(
   const history = new AckHistory(clusterDatabase);
   closing.add(() => history.flush());
   const registry = new NodeRegistry({ ...config, members, history, clock, logger });
+  metrics.watchState(folded);
+  closing.add(metrics.watchNodes(registry, folded));
   const feed = new SnapshotFeed({ control: folded });
   closing.add(() => feed.close());
   const nodeServer = await startNodeServer({
@@ -108,6 +115,7 @@ async function start(
     tls: access.tls,
     extensions: [
       access.extend,
+      (server) => addMetricsRoutes(server, metrics),
       (server, context) =>
         addNodeRoutes(server, context, {
           registry,
