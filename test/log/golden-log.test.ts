@@ -1,0 +1,106 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { fold } from '../../control-plane/domain/evolve.js';
+import { initialState } from '../../control-plane/domain/state.js';
+import { decodeEvents, encodeEvents } from '../../control-plane/events/codec.js';
+import { chainStart } from '../../control-plane/events/hash-chain.js';
+import { readExport } from '../../control-plane/events/log-transfer.js';
+import type { StoredEvent } from '../../control-plane/ports/event-log.js';
+
+/**
+ * A log as the first release wrote it, with every type of event and every optional field. The file never
+ * changes: what was written once must be read by every later version, and hash to the same.
+ */
+describe('the golden log', () => {
+  it('is read, follows its hash chain and folds to the state it always folded to', async () => {
+    const { recorded, head } = decodeEvents(chainStart, await goldenLog());
+    expect(head).toEqual({
+      revision: 14,
+      hash: '803b4061f3212f3d4c3c36a561dc9fb37cd57c18e7bc1c7fca3333c882f465fe',
+    });
+    const state = recorded.reduce(fold, initialState);
+    expect(state.logId).toBe('eeeeeeee-0000-4000-8000-000000000001');
+    expect(state.apis.valueSeq().toArray()).toEqual([
+      {
+        id: 'aaaaaaaa-0000-4000-8000-000000000001',
+        createdAt: 1767225600001,
+        name: 'api-1',
+        requestHost: 'host-1.test',
+        requestPath: '/one',
+        upstreamUrl: 'http://upstream-1.test:8080/base',
+        stripRequestPath: false,
+        preserveHost: false,
+      },
+      {
+        id: 'aaaaaaaa-0000-4000-8000-000000000002',
+        createdAt: 1767225600002,
+        name: 'api-2',
+        requestHost: '*.wild.test',
+        requestPath: '/päth/😀',
+        upstreamUrl: 'http://upstream-2.test:8080/base',
+        stripRequestPath: true,
+        preserveHost: true,
+      },
+    ]);
+    expect(state.plugins.valueSeq().toArray()).toEqual([
+      {
+        id: 'bbbbbbbb-0000-4000-8000-000000000001',
+        name: 'ssl',
+        apiId: 'aaaaaaaa-0000-4000-8000-000000000001',
+        createdAt: 1767225600000,
+        enabled: true,
+        config: {
+          certificateId: 'cccccccc-0000-4000-8000-000000000002',
+          onlyHttps: true,
+          acceptHttpIfAlreadyTerminated: true,
+        },
+      },
+    ]);
+    // The first was erased; the third lost its last use with its API, its key is still to be erased.
+    expect(state.certificates.valueSeq().toArray()).toMatchObject([
+      { keyAlgorithm: 'rsa-2048', names: ['"quoted" \\ name', '\u2028'] },
+      { keyAlgorithm: 'ed25519', notBefore: -1, notAfter: 253402300799000 },
+    ]);
+    expect(state.keysToErase.keySeq().toArray()).toEqual(['cccccccc-0000-4000-8000-000000000003']);
+    expect(state.idempotentWrites.keySeq().toArray()).toEqual(['my key']);
+  });
+
+  it('holds every type of event', async () => {
+    const types = new Set((await goldenLog()).map(({ type }) => type));
+    expect([...types].sort()).toEqual([
+      'ApiAdded',
+      'ApiDeleted',
+      'ApiUpdated',
+      'CertUploaded',
+      'KeyErased',
+      'LogCreated',
+      'PluginAdded',
+      'PluginDeleted',
+      'PluginUpdated',
+    ]);
+  });
+
+  it('is written to the same bytes as long as no event has a newer version', async () => {
+    const stored = await goldenLog();
+    const { recorded } = decodeEvents(chainStart, stored);
+    const { toAppend } = encodeEvents(chainStart, recorded);
+    for (const [index, { data, metadata }] of toAppend.entries()) {
+      expect(Buffer.from(data).toString()).toBe(Buffer.from(stored[index]?.data ?? []).toString());
+      expect(Buffer.from(metadata).toString()).toBe(
+        Buffer.from(stored[index]?.metadata ?? []).toString(),
+      );
+    }
+  });
+});
+
+async function goldenLog(): Promise<StoredEvent[]> {
+  const text = await readFile(join(import.meta.dirname, 'golden/events-1.jsonl'), 'utf8');
+  const events: StoredEvent[] = [];
+  for await (const batch of readExport(lines(text))) events.push(...batch);
+  return events;
+}
+
+async function* lines(text: string) {
+  yield* text.trimEnd().split('\n');
+}
