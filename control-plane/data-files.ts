@@ -9,6 +9,7 @@ export function dataFiles(dataDir: string) {
     stateSnapshot: join(dataDir, 'state.snapshot'),
     checkpointKey: join(dataDir, 'checkpoint.key'),
     checkpointPublicKey: join(dataDir, 'checkpoint.key.pub'),
+    history: join(dataDir, 'history.sqlite'),
     checkpoints: join(dataDir, 'checkpoints.jsonl'),
   };
 }

@@ -7,6 +7,7 @@ import type { Logger } from '../shared/logger.js';
 import type { Listening, RunningControlPlane } from '../shared/running.js';
 import { product, version } from '../shared/version.js';
 import { type AdminAccess, openAdminAccess } from './access/admin-access.js';
+import { addHistoryRoutes } from './admin-api/routes/history.js';
 import { addMasterKeyRoutes } from './admin-api/routes/master-key.js';
 import { addNodeRoutes } from './admin-api/routes/nodes.js';
 import { isUuid } from './admin-api/schemas/fields.js';
@@ -15,6 +16,8 @@ import { CommandHandler } from './application/command-handler.js';
 import type { FoldedLog } from './application/folded-log.js';
 import { KeyErasure } from './application/key-erasure.js';
 import { sweepOrphanKeys } from './application/orphan-sweep.js';
+import { PastStates } from './application/past-states.js';
+import { dataFiles } from './data-files.js';
 import { AckHistory } from './distribution/ack-history.js';
 import { whenApplied } from './distribution/applied-barrier.js';
 import { openClusterCa } from './distribution/cluster-ca.js';
@@ -29,11 +32,11 @@ import { openFoldedLog } from './open-folded-log.js';
 import { openStores, type Stores } from './open-stores.js';
 import type { Clock } from './ports/clock.js';
 import { VaultClosedError } from './ports/key-vault-errors.js';
+import { History } from './projections/history.js';
 
 const joinTokenLifetimeMs = 15 * 60_000;
 /** Another control plane's upload may have put its key and not yet appended its event. */
 const sharedVaultGraceMs = 60_000;
-const replacedKeyRetentionMs = 0;
 
 /**
  * Composition root of a control plane: opens the stores, replays the log, then feeds nodes and answers
@@ -71,7 +74,13 @@ async function start(
   const handler = new CommandHandler({ ...stores, folded, clock, logger });
   closing.add(() => handler.idle());
   await ensureLogExists(folded, handler);
-  await keepVaultClean(stores, { folded, handler, clock, logger }, closing);
+  const { replacedKeyRetentionMs } = config;
+  const parts = { folded, handler, clock, logger, replacedKeyRetentionMs };
+  await keepVaultClean(stores, parts, closing);
+  const { log } = stores;
+  const history = new History({ path: dataFiles(dataDir).history, log, control: folded, logger });
+  closing.add(() => history.close());
+  const pastStates = new PastStates(log, folded);
   followLog(folded, stores, logger, closing);
   resumeMasterKeyRotation(stores, logger);
 
@@ -79,9 +88,9 @@ async function start(
   const clusterDatabase = openClusterDatabase(join(config.dataDir, 'cluster', 'members.sqlite'));
   closing.add(() => clusterDatabase.close());
   const members = clusterMembers(clusterDatabase);
-  const history = new AckHistory(clusterDatabase);
-  closing.add(() => history.flush());
-  const registry = new NodeRegistry({ ...config, members, history, clock, logger });
+  const ackHistory = new AckHistory(clusterDatabase);
+  closing.add(() => ackHistory.flush());
+  const registry = new NodeRegistry({ ...config, members, history: ackHistory, clock, logger });
   metrics.watchState(folded);
   closing.add(metrics.watchNodes(registry, folded));
   const feed = new SnapshotFeed({ control: folded });
@@ -111,6 +120,7 @@ async function start(
     allowExpiredCertificates: config.allowExpiredCertificates,
     connectionCounters: () => registry.connectionCounters(),
     whenApplied: (revision, wait) => whenApplied({ registry, feed }, revision, wait),
+    uploadOf: (id) => history.upload(id),
     ...access.callers,
     tls: access.tls,
     extensions: [
@@ -120,10 +130,11 @@ async function start(
         addNodeRoutes(server, context, {
           registry,
           feed,
-          history,
+          history: ackHistory,
           issueJoinToken: (expiresAt) => members.issueToken(ca.fingerprint256, expiresAt),
           revoke: (nodeId) => nodeServer.revoke(nodeId),
         }),
+      (server, context) => addHistoryRoutes(server, context, { history, pastStates }),
       (server, context) => addMasterKeyRoutes(server, context, stores.masterKeyRotation),
     ],
   });
@@ -186,7 +197,7 @@ async function keepVaultClean(
   } else {
     await sweep;
   }
-  const erasure = new KeyErasure({ ...parts, vault, replacedKeyRetentionMs });
+  const erasure = new KeyErasure({ ...parts, vault });
   closing.add(() => erasure.stop());
 }
 
@@ -195,6 +206,7 @@ interface Parts {
   readonly handler: CommandHandler;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly replacedKeyRetentionMs: number;
 }
 
 /** Folds what other control planes write, as they write it. */

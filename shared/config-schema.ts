@@ -109,6 +109,13 @@ const properties = {
       parseMasterKeySource,
     ),
   ),
+  replaced_key_retention_ms: Type.Integer({
+    minimum: 0,
+    maximum: 2_592_000_000,
+    default: 86_400_000,
+    description:
+      'How long the key of a replaced certificate stays in the vault, so that the rotation can be rolled back; 0: it goes at once. Keys of deleted certificates always do.',
+  }),
   control_planes: Type.Array(
     Type.Decode(
       Type.String({ pattern: listenAddressPattern, expects: 'host:port' }),

@@ -129,6 +129,9 @@ function answerError(
     case 'SIGNET_REVISION_CONFLICT':
       logger.warn({ err: error, correlationId }, 'a write was not carried out');
       return sendRefusal(reply, unavailable('Nothing was changed, try again'));
+    case 'SIGNET_HISTORY_BEHIND':
+      logger.warn({ err: error, correlationId }, 'a question about the past was not answered');
+      return sendRefusal(reply, unavailable('The history is being made anew, try again'));
     case 'SIGNET_APPEND_OUTCOME_UNKNOWN':
       logger.error({ err: error, correlationId }, 'whether a write stands is not known');
       return sendRefusal(reply, unavailable('Whether this was recorded is not known, look first'));

@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs';
+import { GatewayError } from '../../shared/errors.js';
 import type { GatewayEvent, RecordedEvent } from '../../shared/events.js';
 import type { CertificateId } from '../../shared/gateway-model.js';
 import type { Logger } from '../../shared/logger.js';
@@ -8,6 +9,15 @@ import { decodeEvent } from '../events/codec.js';
 import type { ControlState } from '../ports/control-state.js';
 import type { EventLog } from '../ports/event-log.js';
 import { type EventQuery, HistoryIndex } from './history-index.js';
+
+/** The history index does not know all that was recorded; why is in the log. */
+export class HistoryBehindError extends GatewayError {
+  readonly code = 'SIGNET_HISTORY_BEHIND';
+
+  constructor() {
+    super('the history index is behind the event log; see the log of this process for the reason');
+  }
+}
 
 export interface HistoryOptions {
   /** The index's database file; its directory must exist. */
@@ -27,24 +37,27 @@ export class History {
   #unrecorded: RecordedEvent[] = [];
   #flushing: NodeJS.Immediate | undefined;
   #catchingUp: Promise<void> | undefined;
-  #unsubscribe = () => {};
+  readonly #unsubscribe: () => void;
+  #isClosed = false;
 
-  private constructor(options: HistoryOptions) {
+  /** Opens the index and begins to read whatever it lacks out of the log. */
+  constructor(options: HistoryOptions) {
     this.#options = options;
     this.#index = openIndex(options);
+    this.#dropForeign();
+    this.#unsubscribe = options.control.onRecorded((events) => this.#note(events));
+    if (!this.#isCurrent()) this.#startCatchingUp();
   }
 
-  /** Opens the index and reads whatever it lacks out of the log. */
-  static async open(options: HistoryOptions): Promise<History> {
-    const history = new History(options);
-    await history.#start();
-    return history;
-  }
-
-  /** The index, with everything in it that is folded by now. */
+  /**
+   * The index, with everything in it that is folded by now.
+   * @throws HistoryBehindError if it cannot be brought there, e.g. because the disk is full.
+   */
   async current(): Promise<HistoryIndex> {
     this.#flush();
+    if (!this.#isCurrent()) this.#startCatchingUp();
     while (this.#catchingUp !== undefined) await this.#catchingUp;
+    if (!this.#isCurrent()) throw new HistoryBehindError();
     return this.#index;
   }
 
@@ -77,24 +90,28 @@ export class History {
   }
 
   async close(): Promise<void> {
+    // What is not recorded yet is read from the log at the next start.
+    this.#isClosed = true;
     this.#unsubscribe();
     clearImmediate(this.#flushing);
     await this.#catchingUp;
-    this.#flush();
     this.#index.close();
   }
 
-  async #start(): Promise<void> {
+  #dropForeign(): void {
     const { control, logger } = this.#options;
-    const isForeign = this.#index.logId !== undefined && this.#index.logId !== control.state.logId;
-    const { head } = this.#index;
+    const { head, logId } = this.#index;
+    const isForeign = logId !== undefined && logId !== control.state.logId;
     const isAhead = head !== 'empty' && (control.head === 'empty' || head > control.head);
-    if (isForeign || isAhead) {
-      logger.warn({ head }, 'the history index is of another log, or of a later one: made anew');
-      this.#index.clear();
-    }
-    this.#unsubscribe = control.onRecorded((events) => this.#note(events));
-    await this.#catchUp();
+    if (!isForeign && !isAhead) return;
+    logger.warn({ head }, 'the history index is of another log, or of a later one: made anew');
+    this.#index.clear();
+  }
+
+  #isCurrent(): boolean {
+    const { head } = this.#index;
+    const folded = this.#options.control.head;
+    return folded === 'empty' || (head !== 'empty' && head >= folded);
   }
 
   #note(events: readonly RecordedEvent[]): void {
@@ -105,26 +122,34 @@ export class History {
   #flush(): void {
     clearImmediate(this.#flushing);
     this.#flushing = undefined;
-    if (this.#unrecorded.length === 0 || this.#catchingUp !== undefined) return;
+    if (this.#isClosed || this.#catchingUp !== undefined) return;
+    if (this.#unrecorded.length === 0) return;
     const events = this.#unrecorded;
     this.#unrecorded = [];
     try {
       this.#index.record(events);
     } catch (error) {
       this.#options.logger.warn({ err: error }, 'the history index fell behind, reading the log');
-      this.#catchingUp = this.#catchUp()
-        .catch((cause: unknown) => {
-          this.#options.logger.error({ err: cause }, 'the history index is behind');
-        })
-        .finally(() => {
-          this.#catchingUp = undefined;
-        });
+      this.#startCatchingUp();
     }
+  }
+
+  #startCatchingUp(): void {
+    this.#catchingUp ??= this.#catchUp()
+      .catch((error: unknown) => {
+        this.#options.logger.error({ err: error }, 'the history index is behind');
+      })
+      .finally(() => {
+        this.#catchingUp = undefined;
+        // What came meanwhile was read from the log, or follows what was.
+        this.#flush();
+      });
   }
 
   async #catchUp(): Promise<void> {
     const { log } = this.#options;
     for await (const batch of log.read(nextRevision(this.#index.head))) {
+      if (this.#isClosed) return;
       this.#index.record(batch.map((stored) => decodeEvent(stored).recorded));
       await new Promise(setImmediate);
     }

@@ -222,21 +222,21 @@ describe('history', () => {
     );
   }
 
-  async function open(plane: TestControlPlane, path: string): Promise<History> {
+  function open(plane: TestControlPlane, path: string): History {
     const { log, folded: control } = plane;
-    return History.open({ path, log, control, logger: silentLogger });
+    return new History({ path, log, control, logger: silentLogger });
   }
 
   it('knows at once what was folded, and after a restart what it missed', async () => {
     const stores: Stores = await openStores();
     const plane = await startControlPlane(stores);
     const path = join(await temporaryDirectory(), 'history.db');
-    const history = await open(plane, path);
+    const history = open(plane, path);
     await bind(plane);
     expect((await history.current()).head).toBe(2);
     await history.close();
     await plane.handler.execute({ type: 'DeletePlugin', id: pluginId(1) }, context);
-    const again = await open(await startControlPlane(stores), path);
+    const again = open(await startControlPlane(stores), path);
     expect((await again.current()).head).toBe(3);
     const upload = await again.upload(certificateId(1));
     expect(upload).toEqual(certUploaded(certificate(1)));
@@ -255,11 +255,11 @@ describe('history', () => {
     await bind(plane);
     const path = join(await temporaryDirectory(), 'history.db');
     await writeFile(path, 'not a database at all, but long enough to be looked at');
-    const made = await open(plane, path);
+    const made = open(plane, path);
     expect((await made.current()).head).toBe(2);
     await made.close();
     const other = await startControlPlane(await openStores());
-    const anew = await open(other, path);
+    const anew = open(other, path);
     expect((await anew.current()).head).toBe('empty');
     await anew.close();
   });

@@ -45,7 +45,7 @@ export async function startAdmin(
 ): Promise<AdminUnderTest> {
   const clock = overrides.clock ?? Date.now;
   const plane = await startControlPlane(stores ?? (await openStores()), clock);
-  const history = await History.open({
+  const history = new History({
     path: join(await temporaryDirectory(), 'history.db'),
     log: plane.log,
     control: plane.folded,
