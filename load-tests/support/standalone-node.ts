@@ -15,20 +15,21 @@ const logId = '22222222-2222-4222-8222-222222222222';
 
 /** A data-plane node without a control plane: its store is written here. */
 export class StandaloneNode {
-  readonly #directory = mkdtempSync(join(tmpdir(), 'signet-load-'));
+  /** Where its store lies. */
+  readonly directory = mkdtempSync(join(tmpdir(), 'signet-load-'));
   readonly #store: NodeStoreWriter;
   #supervisor: Supervisor | undefined;
   #revision: number | 'empty' = 'empty';
   port = 0;
 
   constructor() {
-    this.#store = openNodeStoreWriter({ dataDirectory: this.#directory }, logger);
+    this.#store = openNodeStoreWriter({ dataDirectory: this.directory }, logger);
   }
 
   async start(settings: Partial<ServingSettings> = {}, processes = 1): Promise<void> {
     this.#supervisor = new Supervisor({
       settings: {
-        dataDirectory: this.#directory,
+        dataDirectory: this.directory,
         http: { host: '127.0.0.1', port: 0 },
         https: { host: '127.0.0.1', port: 0 },
         workers: 1,
@@ -71,10 +72,15 @@ export class StandaloneNode {
     this.#store.settle(to, []);
   }
 
+  /** Another process takes over what was written. */
+  closeStore(): void {
+    this.#store.close();
+  }
+
   async stop(): Promise<void> {
     await this.#supervisor?.stop();
     this.#store.close();
-    rmSync(this.#directory, { recursive: true, force: true });
+    rmSync(this.directory, { recursive: true, force: true });
   }
 }
 

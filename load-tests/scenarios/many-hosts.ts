@@ -1,0 +1,105 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { type Driven, drive } from '../support/handshake-driver.js';
+import { ManyCertificates } from '../support/many-certificates.js';
+import type { NodeReady } from '../support/node-process.js';
+import { residentBytes } from '../support/process-cpu.js';
+import { StandaloneNode } from '../support/standalone-node.js';
+import { bar, machine, printTable, quantile } from '../support.js';
+
+/**
+ * A node with very many certificates: how long it takes to be ready from its local store, what it
+ * holds in memory, and what a handshake with a random name costs next to one with a hot name.
+ */
+const { values } = parseArgs({
+  options: {
+    hosts: { type: 'string', default: '100000' },
+    workers: { type: 'string', default: '2' },
+    rate: { type: 'string', default: '300' },
+    seconds: { type: 'string', default: '10' },
+    rounds: { type: 'string', default: '2' },
+  },
+});
+const hosts = Number(values.hosts);
+const bindingsPerRevision = 20_000;
+
+const hostName = (n: number) => `host-${n}.many.test`;
+const node = new StandaloneNode();
+const fingerprints: string[] = [];
+
+async function fill(): Promise<void> {
+  const certificates = new ManyCertificates();
+  for (let from = 0; from < hosts; from += bindingsPerRevision) {
+    const count = Math.min(bindingsPerRevision, hosts - from);
+    await node.bind(
+      Array.from({ length: count }, (_, offset) => {
+        const certificate = certificates.next();
+        fingerprints.push(certificate.fingerprint256);
+        return { n: from + offset, host: hostName(from + offset), certificate };
+      }),
+    );
+  }
+}
+
+async function startNode(): Promise<{ child: ChildProcess; ready: NodeReady; readyMs: number }> {
+  const settings = { dataDirectory: node.directory, workers: Number(values.workers) };
+  const startedAt = performance.now();
+  const child = fork(fileURLToPath(new URL('../support/node-process.js', import.meta.url)), [
+    JSON.stringify(settings),
+  ]);
+  const [ready] = (await once(child, 'message')) as [NodeReady];
+  return { child, ready, readyMs: performance.now() - startedAt };
+}
+
+function handshakes(port: number, nextHost: () => number): Promise<Driven> {
+  return drive({
+    port,
+    connections: 16,
+    seconds: Number(values.seconds),
+    rate: Number(values.rate),
+    nextName: () => hostName(nextHost()),
+    isExpected: (name, shown) => fingerprints[Number(name.split(/[-.]/)[1])] === shown,
+  });
+}
+
+const megabytes = (bytes: number) => `${Math.round(bytes / 1024 / 1024)} MB`;
+const p99 = (rounds: readonly Driven[]) =>
+  quantile(
+    rounds.flatMap((round) => round.latenciesMs),
+    0.99,
+  );
+
+await fill();
+node.closeStore();
+const { child, ready, readyMs } = await startNode();
+try {
+  const resident = () => ready.pids.reduce((sum, pid) => sum + residentBytes(pid), 0);
+  const atStart = resident();
+  const hot: Driven[] = [];
+  const uniform: Driven[] = [];
+  for (let round = 0; round < Number(values.rounds); round += 1) {
+    hot.push(await handshakes(ready.port, () => 7));
+    uniform.push(await handshakes(ready.port, () => Math.floor(Math.random() * hosts)));
+  }
+  const all = [...hot, ...uniform];
+  const failed = all.reduce((sum, each) => sum + each.failed, 0);
+  const wrong = all.reduce((sum, each) => sum + each.wrong, 0);
+  const isLarge = hosts > 100_000;
+  const maxResident = (isLarge ? 1536 : 400) * 1024 * 1024;
+  printTable(`${hosts} hosts with a certificate each, ${values.workers} workers`, {
+    machine: machine(),
+    ready: `${readyMs.toFixed(0)} ms, ${bar(readyMs <= 2_000, 'bar: 2 s')}`,
+    'resident at start': megabytes(atStart),
+    'resident after': `${megabytes(resident())}, ${bar(resident() <= maxResident, `bar: ${megabytes(maxResident)}`)}`,
+    handshakes: all.reduce((sum, each) => sum + each.handshakes, 0),
+    'p99 one hot name': `${p99(hot).toFixed(2)} ms`,
+    'p99 random names': `${p99(uniform).toFixed(2)} ms, ${bar(p99(uniform) <= 2 * p99(hot), 'bar: 2 × the hot name')}`,
+    'failed or wrong': `${failed} failed, ${wrong} wrong, ${bar(failed + wrong === 0, 'bar: 0')}`,
+  });
+} finally {
+  child.kill('SIGTERM');
+  await once(child, 'exit');
+  await node.stop();
+}
