@@ -18,8 +18,6 @@ export interface TlsListenerOptions {
   readonly name: string;
   /** Lets the acceptor hand connections to `add` and no more to `remove`; then resolves. */
   readonly swap: (add: AppDescriptor, remove: AppDescriptor) => Promise<void>;
-  /** How long connections of a replaced generation may last. */
-  readonly drainTimeoutMs: number;
   /** Whether this worker is the one of its process that parses the pair of the n-th changed host. */
   readonly isChargedWith: (n: number) => boolean;
   /** So many apps had to be given up that the thread should be ended to free them. */
@@ -46,6 +44,8 @@ interface Spare {
 /** A connection is handed over through its app's queue, so one may still come after the removal. */
 const handOverMs = 20;
 const maxDiscarded = 250;
+/** Generations that drain at the same time; above it the oldest one's connections are cut. */
+const maxDraining = 256;
 
 /**
  * The TLS side of one worker: one generation that takes connections, older ones that drain.
@@ -175,16 +175,25 @@ export class TlsListener {
   #drain(generation: Generation): void {
     this.#draining.add(generation);
     generation.app.isDraining = true;
-    const deadline = setTimeout(() => generation.app.close(), this.#options.drainTimeoutMs).unref();
     const retireIfEmpty = () => {
       if (generation.app.connections > 0 || !this.#draining.has(generation)) return;
-      clearTimeout(deadline);
       void this.#retire(generation);
     };
+    this.#cutOldest();
     setTimeout(() => {
       generation.owner = { filled: () => {}, emptied: retireIfEmpty };
       retireIfEmpty();
     }, handOverMs).unref();
+  }
+
+  /**
+   * A rotation concerns one host, but a long answer of any host keeps a generation alive. It may last
+   * as long as there are not too many such generations.
+   */
+  #cutOldest(): void {
+    if (this.#draining.size <= maxDraining) return;
+    const [oldest] = this.#draining;
+    oldest?.app.close();
   }
 
   async #retire(generation: Generation): Promise<void> {

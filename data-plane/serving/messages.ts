@@ -34,7 +34,7 @@ export interface ServingSettings {
   readonly unknownServerName: 'default' | 'refuse';
   /** Private to this process: a directory of mode 0700 with a short path. */
   readonly socketDirectory: string;
-  /** How long requests under way may take when a worker, generation or process ends. */
+  /** How long requests under way may take when a worker or the process ends. */
   readonly drainTimeoutMs: number;
   /** TLS contexts of one worker's current generation. */
   readonly contextBudget: number;

@@ -114,7 +114,6 @@ export class ServingWorker {
       probeDirectory: settings.socketDirectory,
       name,
       swap: (add, remove) => this.#swap({ kind: 'swap', add, remove }),
-      drainTimeoutMs: settings.drainTimeoutMs,
       isChargedWith: (n) => n % settings.workers === index,
       wornOut: () => this.#report({ kind: 'replace-me', reason: 'apps used up' }),
     });
