@@ -1,4 +1,5 @@
-import type { GatewayHandler } from '../proxy/downstream.js';
+import type { ListenerGateway } from '../proxy/gateway.js';
+import { WebSocketRoute } from '../proxy/web-socket/web-socket-route.js';
 import { type AppDescriptor, createHttpApp, type EngineApp } from './engine.js';
 
 /** The plain side of one worker: one app for the thread's whole life. */
@@ -9,10 +10,15 @@ export class HttpListener {
   #accepted = 0;
 
   /** @param port as clients see it. */
-  constructor(handler: GatewayHandler, port: number) {
+  constructor(gateway: ListenerGateway, port: number) {
     this.descriptor = this.#app.getDescriptor();
-    const downstream = { scheme: 'http', port, serverName: undefined } as const;
-    this.#app.any('/*', (res, req) => handler(res, req, downstream));
+    // A WebSocket stays one of the connections until it closes.
+    const webSocket = new WebSocketRoute((change) => {
+      if (change < 0) this.#connections -= 1;
+    });
+    const downstream = { scheme: 'http', port, serverName: undefined, webSocket } as const;
+    this.#app.ws('/*', gateway.webSocketBehavior(webSocket, downstream));
+    this.#app.any('/*', (res, req) => gateway.handle(res, req, downstream));
     this.#app.filter((_res, change) => this.#count(Number(change)));
   }
 

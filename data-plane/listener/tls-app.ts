@@ -1,15 +1,18 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { rmSync } from 'node:fs';
-import type { Downstream, GatewayHandler } from '../proxy/downstream.js';
+import type { Downstream } from '../proxy/downstream.js';
+import type { ListenerGateway } from '../proxy/gateway.js';
+import { WebSocketRoute } from '../proxy/web-socket/web-socket-route.js';
 import { type AppDescriptor, createTlsApp, type EngineApp } from './engine.js';
 import type { KeyFile } from './key-file.js';
+import { teachUpgradeContext } from './upgrade-context.js';
 
 export interface TlsAppOptions {
   /** Chain and key of the default certificate; `undefined`: handshakes without a name's context fail. */
   readonly defaultPem: string | undefined;
   readonly ciphers: string;
   readonly keyFile: KeyFile;
-  readonly handler: GatewayHandler;
+  readonly gateway: ListenerGateway;
   /** Port that clients see. */
   readonly port: number;
 }
@@ -38,7 +41,12 @@ export class TlsApp {
   readonly #options: TlsAppOptions;
   readonly #names = new Set<string>();
   readonly #answerDefault: (res: HttpResponse, req: HttpRequest) => void;
+  readonly #webSocket = new WebSocketRoute((change) => this.#countWebSocket(change));
+  /** Resolves when WebSockets can be taken, or never will be; before it connections should not come. */
+  readonly ready: Promise<void>;
   #connections = 0;
+  #webSockets = 0;
+  #lastWebSocketClosed: (() => void) | undefined;
   #accepted = 0;
 
   /** @param socketPath where this thread makes test handshakes with the app, until it is closed. */
@@ -52,16 +60,20 @@ export class TlsApp {
         ? createTlsApp(undefined, ciphers)
         : keyFile.expose(defaultPem, (pemPath) => createTlsApp({ pemPath }, ciphers));
     this.descriptor = this.#app.getDescriptor();
+    const { gateway } = options;
     this.#answerDefault = this.#answering(undefined);
+    this.#app.ws('/*', gateway.webSocketBehavior(this.#webSocket, this.#downstream(undefined)));
     this.#app.any('/*', this.#answerDefault);
     this.#app.missingServerName((sni) => this.owner?.serverNameMissing(sni));
     this.#app.filter((_res, change) => this.#count(Number(change)));
     this.#app.listen_unix((listening) => {
       if (!listening) throw new Error(`can't listen on ${socketPath}`);
     }, socketPath);
+    // Without a default certificate no handshake reaches the default router, where the route is.
+    this.ready = defaultPem === undefined ? Promise.resolve() : teachUpgradeContext(socketPath);
   }
 
-  /** HTTP connections that are open. */
+  /** HTTP connections that are open. WebSockets are none: they don't use the routers any more. */
   get connections(): number {
     return this.#connections;
   }
@@ -126,15 +138,48 @@ export class TlsApp {
    * ends: the loop check at a thread's end aborts the process if a socket is open.
    */
   close(): void {
+    this.#lastWebSocketClosed = undefined;
     this.#app.close();
     rmSync(this.socketPath, { force: true });
   }
 
+  /**
+   * The same for an app that is given up while WebSockets are open: they outlive the rotations of
+   * certificates, and their end closes the app.
+   *
+   * @param closed called then; until then `close` must still be called before the thread ends.
+   */
+  closeAfterWebSockets(closed: () => void): void {
+    const finish = () => {
+      this.close();
+      closed();
+    };
+    if (this.#webSockets === 0) finish();
+    else this.#lastWebSocketClosed = finish;
+  }
+
   #answering(serverName: string | undefined): (res: HttpResponse, req: HttpRequest) => void {
-    const { handler, port } = this.#options;
+    const { gateway } = this.#options;
+    const downstream = this.#downstream(serverName);
+    return (res, req) => gateway.handle(res, req, downstream);
+  }
+
+  #downstream(serverName: string | undefined): Downstream {
+    const { port } = this.#options;
     const isDraining = () => this.isDraining;
-    const downstream: Downstream = { scheme: 'https', port, serverName, isDraining };
-    return (res, req) => handler(res, req, downstream);
+    return { scheme: 'https', port, serverName, isDraining, webSocket: this.#webSocket };
+  }
+
+  /** The engine's filter never counts a connection down that became a WebSocket. */
+  #countWebSocket(change: 1 | -1): void {
+    this.#webSockets += change;
+    if (change > 0) this.#count(-1);
+    else if (this.#webSockets === 0) {
+      // Not from here: the engine is in the middle of closing the socket.
+      setImmediate(() => {
+        if (this.#webSockets === 0) this.#lastWebSocketClosed?.();
+      });
+    }
   }
 
   /** The engine counts a connection up when it is accepted, and down when it closes. */

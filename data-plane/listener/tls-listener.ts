@@ -64,6 +64,8 @@ export class TlsListener {
   /** An app that takes no client: certificates of names nobody has asked for are tried on it. */
   #bench: Generation | undefined;
   readonly #apps = new Set<TlsApp>();
+  /** Given up, but for WebSockets that are still open on them. */
+  readonly #leaving = new Set<TlsApp>();
   #appCount = 0;
   #generationCount = 0;
   #discarded = 0;
@@ -75,6 +77,11 @@ export class TlsListener {
   constructor(options: TlsListenerOptions) {
     this.#options = options;
     this.#current = this.#newGeneration();
+  }
+
+  /** Resolves when connections may come. */
+  get ready(): Promise<void> {
+    return this.#current.app.ready;
   }
 
   /** The app that takes connections now. */
@@ -131,7 +138,7 @@ export class TlsListener {
   /** Cuts all connections. Must have been called before the thread ends. */
   close(): void {
     this.#isClosed = true;
-    for (const app of this.#apps) app.close();
+    for (const app of [...this.#apps, ...this.#leaving]) app.close();
   }
 
   #inTurn<Result>(task: () => Promise<Result>): Promise<Result> {
@@ -162,6 +169,7 @@ export class TlsListener {
     const wait = this.#replacedAt + this.#draining.size - performance.now();
     if (wait > 0) await delay(wait);
     const next = this.#newGeneration();
+    await next.app.ready;
     await prove(next.app.socketPath);
     if (this.#isClosed) return;
     const previous = this.#current;
@@ -213,7 +221,8 @@ export class TlsListener {
   }
 
   #discard(app: TlsApp): void {
-    app.close();
+    this.#leaving.add(app);
+    app.closeAfterWebSockets(() => this.#leaving.delete(app));
     app.owner = undefined;
     this.#apps.delete(app);
     this.#discarded += 1;

@@ -193,8 +193,9 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
     const start = writeSwitchingProtocols(response, fields);
     const { key } = offer;
     const { context } = support;
-    this.#exchange.upgrade(start, { key, protocol: agreed.protocol, context, data: { relay } });
+    // First, as the upgrade itself may close what it opens.
     support.upgraded();
+    this.#exchange.upgrade(start, { key, protocol: agreed.protocol, context, data: { relay } });
     this.#end();
   }
 

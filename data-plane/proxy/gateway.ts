@@ -44,6 +44,9 @@ export interface GatewayOptions {
   readonly now?: () => number;
 }
 
+/** What a listener needs of a gateway. */
+export type ListenerGateway = Pick<Gateway, 'handle' | 'webSocketBehavior'>;
+
 /** The parts of a gateway that its requests share. */
 export interface GatewayContext {
   readonly options: GatewayOptions;
@@ -108,9 +111,15 @@ export class Gateway {
     return route.behavior(limits, (res, req) => this.handle(res, req, downstream));
   }
 
-  /** Says goodbye (1001) on every WebSocket: draining must not wait for them. */
-  closeWebSockets(): void {
-    this.#context.relays.goAway();
+  /**
+   * Says goodbye (1001) on every WebSocket: draining must not wait for them.
+   * @returns how many there were; their clients need a moment to take it.
+   */
+  closeWebSockets(): number {
+    const { relays } = this.#context;
+    const count = relays.size;
+    relays.goAway();
+    return count;
   }
 
   /** Stops the timers and closes unused upstream connections; to be called when all listeners are closed. */

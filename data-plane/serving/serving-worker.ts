@@ -18,6 +18,8 @@ const spellingBudget = 64;
 /** A drain ends before its deadline if no request was under way for this long. */
 const quietMs = 3_000;
 const drainCheckMs = 25;
+/** For WebSocket clients to read that the gateway goes: a socket cut at once may lose it. */
+const goodbyeMs = 250;
 
 /** One worker thread: its view of the node's store, its gateway, its two listeners. */
 export class ServingWorker {
@@ -50,12 +52,11 @@ export class ServingWorker {
     for (const rejection of settings.rejected) this.#source.reject(rejection);
     this.#gateway = this.#createGateway();
     this.#tls = this.#createTlsListener();
-    this.#http = new HttpListener(this.#gateway.handle, settings.http.port);
+    this.#http = new HttpListener(this.#gateway, settings.http.port);
     task.port.on('message', (command: WorkerCommand) => this.#obey(command));
-    this.#report({
-      kind: 'ready',
-      http: this.#http.descriptor,
-      https: this.#tls.descriptor,
+    void this.#tls.ready.then(() => {
+      const { descriptor } = this.#tls;
+      this.#report({ kind: 'ready', http: this.#http.descriptor, https: descriptor });
     });
   }
 
@@ -101,7 +102,7 @@ export class ServingWorker {
           : undefined,
         ciphers: tls12Ciphers(settings.cipherPolicy),
         keyFile: this.#keyFile,
-        handler: this.#gateway.handle,
+        gateway: this.#gateway,
         port: settings.https.port,
       },
       generation: {
@@ -169,6 +170,8 @@ export class ServingWorker {
     const { drainTimeoutMs } = this.#task.settings;
     this.#isDraining = true;
     this.#tls.startDraining();
+    const webSockets = this.#gateway.closeWebSockets();
+    if (webSockets > 0) await new Promise((resolve) => setTimeout(resolve, goodbyeMs));
     const deadline = performance.now() + drainTimeoutMs;
     let quietSince = performance.now();
     let lastSeen = '';
@@ -180,6 +183,7 @@ export class ServingWorker {
       if (performance.now() - quietSince > quietMs) break;
       await new Promise((resolve) => setTimeout(resolve, drainCheckMs));
     }
+    this.#gateway.closeWebSockets();
     // Closes listeners in this turn; the engine frees their sockets at the end of it.
     this.#closeListeners();
     this.#gateway.close();

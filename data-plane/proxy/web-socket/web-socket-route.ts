@@ -17,20 +17,20 @@ const idleTimeoutSeconds = 120;
  * A route per name would leak a native context per name, so the route is registered on the app's
  * default router alone and the context that its upgrades carry is kept: the ordinary handlers of
  * every name upgrade with it. Until a first upgrade has reached the route there is none, so an app
- * with names of its own must be sent one on its default router before it takes connections
- * (`learnContext`).
+ * with names of its own must be sent one on its default router before it takes connections: a GET
+ * with a `Sec-WebSocket-Key` is enough, whatever is answered.
  */
 export class WebSocketRoute implements WebSocketSupport {
-  readonly #onUpgraded: () => void;
+  readonly #changed: (change: 1 | -1) => void;
   context: us_socket_context_t | undefined;
 
-  /** @param onUpgraded called for each connection that became a WebSocket: the engine's filter never reports its end. */
-  constructor(onUpgraded: () => void) {
-    this.#onUpgraded = onUpgraded;
+  /** @param changed told of each connection that becomes a WebSocket (1) and of its end (-1). */
+  constructor(changed: (change: 1 | -1) => void = () => {}) {
+    this.#changed = changed;
   }
 
   upgraded(): void {
-    this.#onUpgraded();
+    this.#changed(1);
   }
 
   /** @param handle what answers requests on the app's default router. */
@@ -54,7 +54,10 @@ export class WebSocketRoute implements WebSocketSupport {
       ping: (socket, message) => socket.getUserData().relay.pinged(message),
       pong: (socket, message) => socket.getUserData().relay.ponged(message),
       drain: (socket) => socket.getUserData().relay.clientDrained(),
-      close: (socket, code, message) => socket.getUserData().relay.closed(code, message),
+      close: (socket, code, message) => {
+        socket.getUserData().relay.closed(code, message);
+        this.#changed(-1);
+      },
     };
   }
 }

@@ -53,7 +53,7 @@ const gateway = new Gateway({
 
 function listen(app: uws.TemplatedApp, scheme: 'http' | 'https'): number {
   let port = 0;
-  const webSocket = new WebSocketRoute(() => undefined);
+  const webSocket = new WebSocketRoute();
   const downstream = {
     scheme,
     port: scheme === 'http' ? 8000 : 8443,
