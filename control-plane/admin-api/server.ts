@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { TlsOptions } from 'node:tls';
 import multipart from '@fastify/multipart';
 import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } from 'fastify';
+import { redactPrivateKeys } from '../../shared/redact.js';
 import type { AdminContext } from './admin-context.js';
 import { bodyLimits } from './body/raw-value.js';
 import { problemOf } from './problem.js';
@@ -153,5 +154,7 @@ function sendRefusal(reply: FastifyReply, refusal: Refusal): FastifyReply {
     : { mediaType: 'application/json; charset=utf-8', body: refusal.body };
   reply.code(refusal.status).header('content-type', mediaType);
   // As it is, past any response schema of the route: those describe what succeeds.
-  return reply.serializer(String).send(body === undefined ? '' : JSON.stringify(body));
+  // A refusal repeats what was wrong; a key sent in the wrong place is not repeated to the screen.
+  const text = body === undefined ? '' : redactPrivateKeys(JSON.stringify(body));
+  return reply.serializer(String).send(text);
 }

@@ -90,7 +90,9 @@ function multipartRefusal(error: unknown): Refusal {
   return new Refusal(400, { message: 'Cannot parse multipart body' });
 }
 
-function checkField(count: number, name: string): void {
+/** @param name `undefined` for a part without one, whatever its type says */
+function checkField(count: number, name: string | undefined): void {
+  if (name === undefined) throw new Refusal(400, { message: 'Cannot parse multipart body' });
   if (count > bodyLimits.fields || Buffer.byteLength(name) > bodyLimits.fieldNameBytes) {
     throw new Refusal(413, { message: 'Too many fields, or a field name that is too long' });
   }
