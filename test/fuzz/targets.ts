@@ -1,4 +1,5 @@
 import type { FuzzTarget } from './fuzz-target.js';
+import { adminBodyTargets } from './targets/admin-bodies.js';
 import { certificateTargets } from './targets/certificates.js';
 import { eventTarget } from './targets/events.js';
 import { nameTarget } from './targets/names.js';
@@ -9,6 +10,7 @@ import { upstreamResponseTarget } from './targets/upstream-response.js';
 /** Everything that takes input from outside; the shares need not add up to 100. */
 export const targets: readonly FuzzTarget[] = [
   ...certificateTargets,
+  ...adminBodyTargets,
   nameTarget,
   eventTarget,
   nodeStoreTarget,
