@@ -29,9 +29,12 @@ export const redactedPaths: readonly string[] = secretFields.flatMap((field) =>
 
 export const redacted = '[redacted]';
 
-/** A block cut off in the middle ends at the quote that ends its JSON string. */
+/**
+ * A block cut off in the middle ends at the quote that ends its JSON string, escaped or not. A marker
+ * with nothing behind it, as error messages have it, is no key.
+ */
 const privateKeyBlock =
-  /-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----[^"]*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|(?="|$))/g;
+  /-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(?:[^"\\]|\\[^"]){4,}?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|(?=\\?"|$))/g;
 
 /** Blanks PEM private keys, whole or cut off, in a line of JSON: the line stays JSON. */
 export function redactPrivateKeys(text: string): string {

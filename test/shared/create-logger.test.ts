@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createLogger } from '../../shared/create-logger.js';
+import { redactPrivateKeys } from '../../shared/redact.js';
 
 function record() {
   const lines: string[] = [];
@@ -42,5 +43,25 @@ describe('createLogger', () => {
     expect(lines[0]).not.toContain('c2VjcmV0');
     expect(lines[0]).toContain('[redacted]');
     expect(() => JSON.parse(lines[0] ?? '')).not.toThrow();
+  });
+});
+
+describe('redactPrivateKeys', () => {
+  const key = '-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkq\n-----END PRIVATE KEY-----';
+
+  it.each([
+    ['whole', `it was ${key}, sadly`],
+    ['cut off', `it was ${key.slice(0, 40)}`],
+    ['quoted', `it was "${key.slice(0, 40)}", sadly`],
+    ['twice', `${key} and ${key}`],
+  ])('takes a key out of a line of JSON that stays JSON: %s', (_, text) => {
+    const line = redactPrivateKeys(JSON.stringify({ text }));
+    expect(line).not.toContain('MIIEvQ');
+    expect(JSON.parse(line).text).toContain('[redacted]');
+  });
+
+  it('leaves the mention of a key as it is', () => {
+    const text = 'expected text with "-----BEGIN PRIVATE KEY-----"';
+    expect(JSON.parse(redactPrivateKeys(JSON.stringify({ text }))).text).toBe(text);
   });
 });
