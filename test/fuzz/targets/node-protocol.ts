@@ -138,6 +138,7 @@ async function serveNode(input: Uint8Array): Promise<void> {
       head: { logId, revision: revision(5) },
       watch: () => () => {},
       digestAt: () => digest,
+      neededFor: (of: number) => revision(of),
     } as never,
     encoder: { snapshotFrom: () => undefined } as never,
     registry: {
