@@ -1,9 +1,12 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import Type from 'typebox';
+import { Compile } from 'typebox/compile';
 import { GatewayError } from '../shared/errors.js';
 import { writeFileAtomically } from '../shared/write-file.js';
 import { createDefaultCertificate, type KeyPair } from './listener/default-certificate.js';
+import { openNodeKey } from './store/node-key.js';
 
 /** The files of the default certificate are unusable; the message says which and what to do. */
 export class DefaultCertificateError extends GatewayError {
@@ -14,7 +17,7 @@ export interface DefaultCertificateOptions {
   /** `ssl_cert_path` and `ssl_key_path` of the configuration; both or neither. */
   readonly certPath: string | undefined;
   readonly keyPath: string | undefined;
-  /** Where the self-made pair is kept if none is configured: `default-certificate.pem`, mode 0600. */
+  /** Where the self-made pair is kept if none is configured: `default-certificate.json`, its key sealed. */
   readonly dataDirectory: string;
 }
 
@@ -28,15 +31,41 @@ export async function openDefaultCertificate(options: DefaultCertificateOptions)
   if (certPath !== undefined && keyPath !== undefined) {
     return checked(await read(certPath), await readPrivate(keyPath), `${certPath}, ${keyPath}`);
   }
-  const path = join(dataDirectory, 'default-certificate.pem');
-  const kept = await readPrivate(path).catch((error: unknown) => {
+  return (await readKept(dataDirectory)) ?? (await makeAndKeep(dataDirectory));
+}
+
+/** The chain in the clear, the key sealed under the node's own key, as all keys on a node. */
+const keptFile = Compile(Type.Object({ chainPem: Type.String(), sealedKey: Type.String() }));
+
+async function makeAndKeep(dataDirectory: string): Promise<KeyPair> {
+  const made = await createDefaultCertificate(new Date());
+  const sealedKey = openNodeKey(dataDirectory).seal(made.keyPem, sealName).toString('base64');
+  const text = `${JSON.stringify({ chainPem: made.chainPem, sealedKey }, null, 2)}\n`;
+  await writeFileAtomically(keptPath(dataDirectory), text, 0o600);
+  return made;
+}
+
+/** `undefined` if there is none, or none that this node's key opens: another one is soon made. */
+async function readKept(dataDirectory: string): Promise<KeyPair | undefined> {
+  const text = await read(keptPath(dataDirectory)).catch((error: unknown) => {
     if (isMissing(error)) return undefined;
     throw error;
   });
-  if (kept !== undefined) return checked(kept, kept, path);
-  const made = await createDefaultCertificate(new Date());
-  await writeFileAtomically(path, `${made.chainPem.trim()}\n${made.keyPem.trim()}\n`, 0o600);
-  return made;
+  if (text === undefined) return undefined;
+  try {
+    const { chainPem, sealedKey } = keptFile.Parse(JSON.parse(text));
+    const sealed = Buffer.from(sealedKey, 'base64');
+    const keyPem = openNodeKey(dataDirectory).unseal(sealed, sealName);
+    return keyPem === undefined ? undefined : checked(chainPem, keyPem, keptPath(dataDirectory));
+  } catch {
+    return undefined; // Damaged. It is self-made: nobody relies on this very one.
+  }
+}
+
+const sealName = 'default certificate';
+
+function keptPath(dataDirectory: string): string {
+  return join(dataDirectory, 'default-certificate.json');
 }
 
 /** The engine refuses a bad pair without a word of what is wrong with it. */

@@ -186,7 +186,7 @@ export class TlsApp {
   #count(change: number): void {
     this.#connections += change;
     if (change > 0) this.#accepted += 1;
-    else if (this.#connections === 0 && this.isDraining) {
+    else if (this.#connections === 0) {
       // Not from here: the engine is in the middle of closing the socket.
       setImmediate(() => {
         if (this.#connections === 0) this.owner?.emptied();

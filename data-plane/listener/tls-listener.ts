@@ -44,8 +44,14 @@ interface Spare {
 /** A connection is handed over through its app's queue, so one may still come after the removal. */
 const handOverMs = 20;
 const maxDiscarded = 250;
+/** How long connections of a replaced generation are left alone. */
+const lingerMs = 30_000;
+/** Draining generations whose connections are left alone. */
+const maxLingering = 16;
 /** Generations that drain at the same time; above it the oldest one's connections are cut. */
 const maxDraining = 256;
+/** The same for the contexts they hold together, in context budgets. */
+const maxDrainingBudgets = 8;
 
 /**
  * The TLS side of one worker: one generation that takes connections, older ones that drain.
@@ -180,28 +186,38 @@ export class TlsListener {
     this.#drain(previous);
   }
 
+  /**
+   * A rotation concerns one host, and is no reason to take another host's clients their keep-alive or a
+   * long answer. Connections of a replaced generation go on for a while, or until there are too many
+   * such generations; then they are told to go with their next answer. None is cut as long
+   * as what they hold stays within bounds.
+   */
   #drain(generation: Generation): void {
     this.#draining.add(generation);
-    generation.app.isDraining = true;
+    this.#relieve();
+    const leaving = setTimeout(() => askToLeave(generation), lingerMs).unref();
     const retireIfEmpty = () => {
       if (generation.app.connections > 0 || !this.#draining.has(generation)) return;
+      clearTimeout(leaving);
       void this.#retire(generation);
     };
-    this.#cutOldest();
     setTimeout(() => {
       generation.owner = { filled: () => {}, emptied: retireIfEmpty };
       retireIfEmpty();
     }, handOverMs).unref();
   }
 
-  /**
-   * A rotation concerns one host, but a long answer of any host keeps a generation alive. It may last
-   * as long as there are not too many such generations.
-   */
-  #cutOldest(): void {
-    if (this.#draining.size <= maxDraining) return;
-    const [oldest] = this.#draining;
-    oldest?.app.close();
+  /** Bounds what draining generations hold: the oldest are asked to leave first, and cut at last. */
+  #relieve(): void {
+    const { contextBudget } = this.#options.generation;
+    let contexts = 0;
+    for (const [newer, generation] of [...this.#draining].reverse().entries()) {
+      contexts += generation.app.contexts;
+      if (newer >= maxLingering || contexts > contextBudget) askToLeave(generation);
+      if (newer >= maxDraining || contexts > maxDrainingBudgets * contextBudget) {
+        generation.app.close();
+      }
+    }
   }
 
   async #retire(generation: Generation): Promise<void> {
@@ -272,4 +288,9 @@ export class TlsListener {
     await app.removeAll();
     this.#bench.forget();
   }
+}
+
+/** Its connections close after their next answer. */
+function askToLeave(generation: Generation): void {
+  generation.app.isDraining = true;
 }

@@ -130,6 +130,8 @@ describe('the walkthrough', () => {
         expect(fingerprintOf(leaf)).toBe(replacement.fingerprint256);
       });
       expect(await kept.get()).toBe(200);
+      // The very same connection, on the certificate it began with.
+      expect(kept.leaf).toBe(recipeLeaf);
 
       const plugin = `/apis/walkthrough/plugins/${pluginId}`;
       expect((await admin.send('DELETE', plugin)).status).toBe(204);
