@@ -6,6 +6,7 @@ import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } f
 import { redactPrivateKeys } from '../../shared/redact.js';
 import type { AdminContext } from './admin-context.js';
 import { bodyLimits } from './body/raw-value.js';
+import { describeRoutes } from './openapi.js';
 import { problemOf } from './problem.js';
 import { notFound, Refusal } from './refusal.js';
 import { addApiPluginRoutes } from './routes/api-plugins.js';
@@ -54,6 +55,7 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ad
     done(null, body),
   );
   await server.register(multipart);
+  await describeRoutes(server, options.product);
 
   server.addHook('onRequest', async (request, reply) => {
     reply

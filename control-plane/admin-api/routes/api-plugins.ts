@@ -8,7 +8,13 @@ import { notFound } from '../refusal.js';
 import { addResource } from '../resource.js';
 import { pluginFields, presentPlugin } from '../schemas/plugin-schema.js';
 import { apiOf } from './apis.js';
-import { findPlugin, pluginCreation, pluginOperations, pluginPage, pluginPut } from './plugins.js';
+import {
+  findPlugin,
+  pluginCreation,
+  pluginListing,
+  pluginOperations,
+  pluginPut,
+} from './plugins.js';
 
 /** Plugins as they are addressed under their API. */
 export function addApiPluginRoutes(server: FastifyInstance, admin: AdminContext): void {
@@ -17,7 +23,7 @@ export function addApiPluginRoutes(server: FastifyInstance, admin: AdminContext)
     lookup: (request) => void apiOf(admin.folded.state, request),
     operations: {
       GET: {
-        schema: { summary: 'List plugins of an API', response: { 200: pluginPage } },
+        schema: { summary: 'List plugins of an API', ...pluginListing },
         handle: ({ request, reply }) => {
           const { state } = admin.folded;
           const api = apiOf(state, request);

@@ -10,17 +10,31 @@ import { invalid, notFound, Refusal } from '../refusal.js';
 import { addResource, type Call } from '../resource.js';
 import { apiFields, presentApi, readApiChanges, readWholeApi } from '../schemas/api-schema.js';
 import { type Errors, isUuid } from '../schemas/fields.js';
-import { documentSchema, inputSchema, pageSchema } from '../schemas/json-schema.js';
+import {
+  documentSchema,
+  inputSchema,
+  type JsonSchema,
+  listQuerySchema,
+  pageSchema,
+} from '../schemas/json-schema.js';
 import { type Answer, write } from '../write.js';
 
 const apiDocument = documentSchema(apiFields);
+const wholeApi: JsonSchema = {
+  ...inputSchema(apiFields, 'whole'),
+  anyOf: [{ required: ['request_host'] }, { required: ['request_path'] }],
+};
 
 export function addApiRoutes(server: FastifyInstance, admin: AdminContext): void {
   addResource(server, {
     path: '/apis',
     operations: {
       GET: {
-        schema: { summary: 'List APIs', response: { 200: pageSchema(apiDocument) } },
+        schema: {
+          summary: 'List APIs',
+          querystring: listQuerySchema(apiFields),
+          response: { 200: pageSchema(apiDocument) },
+        },
         handle: ({ request, reply }) => {
           const entities = admin.folded.state.apis;
           void reply.send(page(request, { entities, fields: apiFields, present: presentApi }));
@@ -29,7 +43,7 @@ export function addApiRoutes(server: FastifyInstance, admin: AdminContext): void
       POST: {
         schema: {
           summary: 'Add an API',
-          body: inputSchema(apiFields, 'whole'),
+          body: wholeApi,
           response: { 201: apiDocument },
         },
         handle: (call) => createApi(admin, call),
@@ -37,7 +51,7 @@ export function addApiRoutes(server: FastifyInstance, admin: AdminContext): void
       PUT: {
         schema: {
           summary: 'Add an API, or replace the one whose id is given',
-          body: inputSchema(apiFields, 'whole'),
+          body: wholeApi,
           response: { 200: apiDocument, 201: apiDocument },
         },
         handle: (call) =>

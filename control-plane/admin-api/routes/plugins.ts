@@ -14,13 +14,21 @@ import { setTag, tagOf } from '../preconditions.js';
 import { invalid, notFound, Refusal } from '../refusal.js';
 import { addResource, type Operation, type Resource } from '../resource.js';
 import { isUuid } from '../schemas/fields.js';
-import { documentSchema, inputSchema, pageSchema } from '../schemas/json-schema.js';
+import {
+  documentSchema,
+  inputSchema,
+  listQuerySchema,
+  pageSchema,
+} from '../schemas/json-schema.js';
 import { kongPluginSchema } from '../schemas/kong-plugin-schema.js';
 import { pluginFields, presentPlugin, sslConfigFields } from '../schemas/plugin-schema.js';
 
 const pluginDocument = documentSchema(pluginFields);
 
-export const pluginPage = pageSchema(pluginDocument);
+export const pluginListing = {
+  querystring: listQuerySchema(pluginFields),
+  response: { 200: pageSchema(pluginDocument) },
+};
 export const pluginCreation = {
   body: inputSchema(pluginFields, 'whole'),
   response: { 201: pluginDocument },
@@ -36,7 +44,7 @@ export function addPluginRoutes(server: FastifyInstance, admin: AdminContext): v
     path: '/plugins',
     operations: {
       GET: {
-        schema: { summary: 'List plugins', response: { 200: pluginPage } },
+        schema: { summary: 'List plugins', ...pluginListing },
         handle: ({ request, reply }) => {
           const { state } = admin.folded;
           const present = (plugin: SslPlugin) =>
@@ -127,7 +135,10 @@ export function findPlugin(state: GatewayState, request: FastifyRequest): SslPlu
 
 function schemaOperation({ pluginsAvailable }: AdminContext): Operation {
   return {
-    schema: { summary: 'Settings of a plugin' },
+    schema: {
+      summary: 'Settings of a plugin',
+      response: { 200: { type: 'object', additionalProperties: true } },
+    },
     handle: ({ request, reply }) => {
       const { name } = request.params as { readonly name: string };
       if (!pluginsAvailable.includes(name)) {

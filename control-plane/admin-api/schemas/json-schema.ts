@@ -16,6 +16,7 @@ export interface JsonSchema {
   readonly properties?: { readonly [name: string]: JsonSchema };
   readonly additionalProperties?: boolean | JsonSchema;
   readonly items?: JsonSchema;
+  readonly anyOf?: readonly JsonSchema[];
 }
 
 /** An entity as answers show it: serialises it, and describes it in the OpenAPI document. */
@@ -92,8 +93,19 @@ export function pageSchema(item: JsonSchema): JsonSchema {
   };
 }
 
-export const messageSchema: JsonSchema = {
-  type: 'object',
-  properties: { message: { type: 'string' } },
-  required: ['message'],
-};
+/** What a list can be asked: a page, and any field as a filter. */
+export function listQuerySchema(table: FieldTable): JsonSchema {
+  const filters = Object.entries(table).flatMap(([name, field]) => {
+    if (field.type === 'table') return [];
+    const { description: _, ...schema } = fieldSchema(field, false);
+    return [[name, { ...schema, description: 'Only entities with this value.' }]];
+  });
+  return {
+    type: 'object',
+    properties: {
+      size: { type: 'integer', minimum: 1, maximum: 1000, default: 100 },
+      offset: { type: 'string', description: 'That of the page before.' },
+      ...Object.fromEntries(filters),
+    },
+  };
+}
