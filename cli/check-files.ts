@@ -3,6 +3,7 @@ import { certificateWarnings } from '../control-plane/certificates/certificate-w
 import { checkPair } from '../control-plane/certificates/check-pair.js';
 import { parseChain } from '../control-plane/certificates/parse-chain.js';
 import { parsePrivateKey } from '../control-plane/certificates/parse-key.js';
+import { withoutPrivateKeys } from './pem-text.js';
 
 export interface FileCheck {
   /** Why an upload would be refused; none: it would be taken. */
@@ -20,7 +21,7 @@ export async function checkFiles(
   keyFile: string,
   host: string | undefined,
 ): Promise<FileCheck> {
-  const certText = withoutKeys(await readFile(certFile, 'utf8'));
+  const certText = withoutPrivateKeys(await readFile(certFile, 'utf8'));
   const chain = parseChain(certText);
   const key = parsePrivateKey(await readFile(keyFile, 'utf8'));
   const faults: string[] = [];
@@ -42,12 +43,4 @@ export async function checkFiles(
     keyAlgorithm,
     notAfter: new Date(notAfter).toISOString(),
   };
-}
-
-/** HAProxy keeps chain and key in one file; the chain is what goes into `config.cert`. */
-function withoutKeys(text: string): string {
-  return text.replaceAll(
-    /-----BEGIN ([A-Z ]*PRIVATE KEY|EC PARAMETERS)-----[^-]*-----END \1-----\s*/g,
-    '',
-  );
 }

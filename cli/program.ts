@@ -6,6 +6,7 @@ import { certCommand } from './commands/cert.js';
 import { configCommand } from './commands/config.js';
 import { controlPlaneCommand } from './commands/control-plane.js';
 import { dataPlaneCommand } from './commands/data-plane.js';
+import { importCommand } from './commands/import.js';
 import { logCommand } from './commands/log.js';
 import { nodeCommand } from './commands/node.js';
 import { startCommand } from './commands/start.js';
@@ -30,6 +31,7 @@ export function createProgram(roles: Roles, io: Io = standardIo): Command {
     .addCommand(apiCommand(io))
     .addCommand(certCommand(io))
     .addCommand(nodeCommand(io))
+    .addCommand(importCommand(io))
     .addCommand(tokenCommand(io));
   for (const command of withDescendants(program)) {
     command.exitOverride().configureOutput({
