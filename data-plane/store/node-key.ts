@@ -34,7 +34,10 @@ export function nodeKey(secret: Buffer): NodeKey {
       return Buffer.concat([nonce, cipher.getAuthTag(), sealed]);
     },
     unseal(sealed, name) {
-      if (sealed.length < nonceBytes + tagBytes) return undefined;
+      // Out of a damaged file anything may come, also nothing.
+      if (!(sealed instanceof Uint8Array) || sealed.length < nonceBytes + tagBytes) {
+        return undefined;
+      }
       const cipher = createDecipheriv('aes-256-gcm', secret, sealed.subarray(0, nonceBytes), {
         authTagLength: tagBytes,
       })

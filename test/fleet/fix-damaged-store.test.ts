@@ -1,6 +1,7 @@
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { nodeKey } from '../../data-plane/store/node-key.js';
 import {
   openNodeStoreReader,
   openNodeStoreWriter,
@@ -31,4 +32,11 @@ it('a node whose store has a damaged header starts anew, empty', async () => {
   expect(reader.apiByHost('host-1.test')).toBeDefined();
   reader.close();
   again.close();
+});
+
+/** Found by the fuzzer: a damaged row has NULL where the schema allows none. */
+it('a node takes a sealed text that is none for one that does not open', () => {
+  const key = nodeKey(Buffer.alloc(32, 7));
+  expect(key.unseal(null as unknown as Buffer, 'name')).toBeUndefined();
+  expect(key.unseal('text' as unknown as Buffer, 'name')).toBeUndefined();
 });
