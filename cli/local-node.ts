@@ -48,7 +48,7 @@ class LocalNode {
     const child = fork(entry, ['data-plane', '--run-by-parent'], {
       // The engine prints on standard output and would block on a pipe that nobody reads.
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      env: withoutOurVariables(process.env),
+      env: environmentFor(settings, process.env),
     });
     this.#child = child;
     // On this process's own signal the child's end is expected; asking for it comes from `close`.
@@ -114,9 +114,18 @@ class LocalNode {
   }
 }
 
-/** The child is configured by message alone, and inherits no token or connection string. */
-function withoutOurVariables(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+/**
+ * The child is configured by message alone, and inherits no token, connection string or master key: the
+ * processes that face the network have no use for them.
+ */
+function environmentFor(
+  { master_key: masterKey = '' }: Settings,
+  environment: NodeJS.ProcessEnv,
+): NodeJS.ProcessEnv {
+  const masterKeyVariable = masterKey.startsWith('env:') ? masterKey.slice('env:'.length) : '';
   return Object.fromEntries(
-    Object.entries(environment).filter(([name]) => !name.startsWith('SIGNET_')),
+    Object.entries(environment).filter(
+      ([name]) => !name.startsWith('SIGNET_') && name !== masterKeyVariable,
+    ),
   );
 }
