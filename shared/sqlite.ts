@@ -23,6 +23,11 @@ export interface SqliteDatabase {
   write<Result>(work: () => Result): Result;
   /** Runs `work` on one consistent view of the database. */
   read<Result>(work: () => Result): Result;
+  /**
+   * Reads every page and compares indexes with tables: `false` for a torn file that would answer
+   * wrongly, or throw, at some later time. Takes about a second for 300 MB.
+   */
+  isIntact(): boolean;
   /** A number that differs once another connection, in any process, has committed. */
   dataVersion(): number;
   /**
@@ -134,6 +139,10 @@ class BetterSqlite implements SqliteDatabase {
 
   read<Result>(work: () => Result): Result {
     return this.#database.transaction(work).deferred();
+  }
+
+  isIntact(): boolean {
+    return this.#database.pragma('integrity_check(1)', { simple: true }) === 'ok';
   }
 
   dataVersion(): number {

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { isIPv6 } from 'node:net';
+import { isIPv6, type Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
 import { type FrameSocket, frameSocket } from '../../shared/frame-socket.js';
 import type { Logger } from '../../shared/logger.js';
@@ -46,7 +46,8 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
   const { ca, clock, feed, keyVault, listen, logger, members, registry } = options;
   const encoder = new SnapshotEncoder(feed, keyVault, logger);
   const sessions = new Map<string, NodeSession>();
-  const sockets = new Set<TLSSocket>();
+  /** Below TLS: one whose handshake never ends has to go too. */
+  const sockets = new Set<Socket>();
   let strangers = 0;
 
   const serve = async (nodeId: string, address: string, connection: FrameSocket) => {
@@ -82,8 +83,6 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
   };
 
   const accept = async (socket: TLSSocket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
     const connection = frameSocket(socket);
     const address = addressOf(socket);
     if (socket.alpnProtocol !== protocolName) return connection.destroy();
@@ -102,6 +101,10 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
       logger.error({ err: error }, 'a connection to the node stream failed');
       socket.destroy();
     });
+  });
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
   });
   server.on('tlsClientError', (error, socket) => {
     logger.debug({ err: error }, 'a handshake on the node stream failed');

@@ -23,8 +23,8 @@ export class LastGood {
   }
 
   /** A host without a certificate now was unbound on purpose: it goes back to the default one. */
-  rebound(host: string, before: CertificateId | undefined, now: CertificateId | undefined): void {
-    if (now !== undefined && before !== undefined && before !== now) this.#keep.run(host, before);
+  rebound(host: string, before: CertificateId, now: CertificateId | undefined): void {
+    if (now !== undefined && before !== now) this.#keep.run(host, before);
     if (now === undefined || this.#of.get(host)?.certificate_id === now) this.#drop.run(host);
   }
 

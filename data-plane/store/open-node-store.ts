@@ -5,7 +5,7 @@ import { isSqliteDamage, openSqlite, SchemaTooNewError } from '../../shared/sqli
 import { type NodeKey, openNodeKey } from './node-key.js';
 import type { NodeStoreReader, NodeStoreWriter } from './node-store.js';
 import { SqliteNodeStoreReader } from './sqlite-node-store-reader.js';
-import { ForeignStoreError, SqliteNodeStoreWriter } from './sqlite-node-store-writer.js';
+import { SqliteNodeStoreWriter, UnusableStoreError } from './sqlite-node-store-writer.js';
 
 export interface NodeStoreOptions {
   /** The node's own; made with mode 0700 if it is not there. */
@@ -26,7 +26,7 @@ export function openNodeStoreWriter(options: NodeStoreOptions, logger: Logger): 
   } catch (error) {
     const isUseless =
       isSqliteDamage(error) ||
-      error instanceof ForeignStoreError ||
+      error instanceof UnusableStoreError ||
       error instanceof SchemaTooNewError;
     if (!isUseless) throw error;
     logger.error(
@@ -52,6 +52,7 @@ export function openNodeStoreReader({ dataDirectory }: NodeStoreOptions): NodeSt
 function openWriter(dataDirectory: string, key: NodeKey): NodeStoreWriter {
   const database = openSqlite({ path: storePath(dataDirectory) });
   try {
+    if (!database.isIntact()) throw new UnusableStoreError('the node store is damaged');
     return new SqliteNodeStoreWriter(database, key);
   } catch (error) {
     database.close();

@@ -1,7 +1,7 @@
 import type { Api, CertificateId, SslPlugin } from '../../shared/gateway-model.js';
 import type { Revision } from '../../shared/revision.js';
 import type { ServedCertificate } from '../../shared/snapshot.js';
-import type { SqliteDatabase, SqliteStatement } from '../../shared/sqlite.js';
+import { isSqliteDamage, type SqliteDatabase, type SqliteStatement } from '../../shared/sqlite.js';
 import type { NodeKey } from './node-key.js';
 import type { NodeStoreReader, RoutedApi } from './node-store.js';
 import { everyApi } from './schema.js';
@@ -58,24 +58,27 @@ export class SqliteNodeStoreReader implements NodeStoreReader {
   }
 
   apiByHost(host: string): RoutedApi | undefined {
-    const row = this.#byHost.get(host);
-    return row && routedApi(row);
+    return unlessDamaged(() => {
+      const row = this.#byHost.get(host);
+      return row && routedApi(row);
+    }, undefined);
   }
 
   wildcardApis(): readonly RoutedApi[] {
-    return this.#wildcards.all().map(routedApi);
+    return unlessDamaged(() => this.#wildcards.all().map(routedApi), []);
   }
 
   pathApis(): readonly RoutedApi[] {
-    return this.#paths.all().map(routedApi);
+    return unlessDamaged(() => this.#paths.all().map(routedApi), []);
   }
 
   certificate(id: CertificateId): ServedCertificate | undefined {
-    return this.#served(this.#certificate.get(id));
+    return unlessDamaged(() => this.#served(this.#certificate.get(id)), undefined);
   }
 
   lastGoodCertificate(requestHost: string): ServedCertificate | undefined {
-    return this.#served(this.#lastGood.get(requestHost.toLowerCase()));
+    const host = requestHost.toLowerCase();
+    return unlessDamaged(() => this.#served(this.#lastGood.get(host)), undefined);
   }
 
   close(): void {
@@ -89,6 +92,19 @@ export class SqliteNodeStoreReader implements NodeStoreReader {
     if (row === undefined || keyPem === undefined) return undefined;
     const { id, fingerprint256, chain_pem: chainPem, not_after: notAfter } = row;
     return { id, fingerprint256, chainPem, keyPem, notAfter };
+  }
+}
+
+/**
+ * What lies on a page that got damaged while the node runs is as if it were not there: readers answer
+ * inside handshakes, where an error would take the whole process down.
+ */
+function unlessDamaged<Answer>(read: () => Answer, otherwise: Answer): Answer {
+  try {
+    return read();
+  } catch (error) {
+    if (isSqliteDamage(error) || error instanceof SyntaxError) return otherwise;
+    throw error;
   }
 }
 

@@ -47,7 +47,7 @@ export class SqliteNodeStoreWriter implements NodeStoreWriter {
     this.#row = database.prepare('SELECT * FROM snapshot');
     this.#position = this.#row.get() ?? this.#createRow(key);
     if (key.unseal(this.#position.key_check, keyCheckName) === undefined) {
-      throw new ForeignStoreError('the node store was written under another node key');
+      throw new UnusableStoreError('the node store was written under another node key');
     }
     this.#verifier = new StoreVerifier(database, key);
     const tables = new EntryTables(database, key);
@@ -206,5 +206,5 @@ export class SqliteNodeStoreWriter implements NodeStoreWriter {
   }
 }
 
-/** The keys in the store can't be unsealed: nothing in it is of use. */
-export class ForeignStoreError extends Error {}
+/** Nothing in the store is of use: it is damaged, or its keys can't be unsealed. */
+export class UnusableStoreError extends Error {}

@@ -80,6 +80,8 @@ export class StoreChange {
     }
     this.#checkConsistency();
     for (const [host, before] of this.#before) {
+      // A host that had no certificate has no last good one either.
+      if (before === undefined) continue;
       this.#lastGood.rebound(host, before, this.#bindings.certificateOf(host));
     }
     const { logId, to } = this.#range;
@@ -100,7 +102,7 @@ export class StoreChange {
       if (this.#isFull) this.#tables.renew(key, this.#epoch);
       return;
     }
-    this.#note(this.#bindings.reachOf(key));
+    if (stored !== undefined) this.#note(this.#bindings.reachOf(key));
     this.#note(this.#bindings.reachOfNew(entry));
     this.#tables.put(entry, hash, this.#epoch);
     if (key.kind === 'plugin') this.#written.push(key);
