@@ -85,18 +85,40 @@ export class AdminConnection {
     } while (offset !== undefined);
   }
 
-  async #fetch(method: string, path: string, body: Answer | undefined): Promise<Response> {
+  /** An answer that goes on until the signal aborts: server-sent events. @throws as `send` does */
+  async open(
+    path: string,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<Response> {
+    const response = await this.#fetch('GET', path, undefined, { headers, signal });
+    if (response.ok) return response;
+    const parsed = parseJson(await response.text());
+    throw new AdminRefusal(response.status, describe(response.status, parsed));
+  }
+
+  async #fetch(
+    method: string,
+    path: string,
+    body: Answer | undefined,
+    more: {
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly signal?: AbortSignal;
+    } = {},
+  ): Promise<Response> {
     try {
       return await fetch(`${this.#url}${path}`, {
         method,
-        signal: AbortSignal.timeout(timeoutMs),
+        signal: more.signal ?? AbortSignal.timeout(timeoutMs),
         headers: {
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
           ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
+          ...more.headers,
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
     } catch (error) {
+      if (more.signal?.aborted) throw error;
       const reason = error instanceof Error && error.cause instanceof Error ? error.cause : error;
       const words = reason instanceof Error ? reason.message : String(reason);
       throw new Error(
@@ -135,6 +157,8 @@ function describe(status: number, body: Answer | undefined): string {
   if (status === 401 || status === 403) {
     return `${text(body ?? {}, 'message') || 'not allowed'}: give a token with --token-file or SIGNET_TOKEN`;
   }
+  // Problem details (RFC 9457), of our own endpoints.
+  if (typeof body?.['detail'] === 'string') return body['detail'];
   const lines = Object.entries(body ?? {}).map(([field, value]) => {
     const words = Array.isArray(value) ? value.join(', ') : String(value);
     return field === 'message' ? words : `${field}: ${words}`;

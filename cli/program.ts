@@ -6,10 +6,13 @@ import { certCommand } from './commands/cert.js';
 import { configCommand } from './commands/config.js';
 import { controlPlaneCommand } from './commands/control-plane.js';
 import { dataPlaneCommand } from './commands/data-plane.js';
+import { eventsCommand } from './commands/events.js';
 import { importCommand } from './commands/import.js';
 import { logCommand } from './commands/log.js';
 import { nodeCommand } from './commands/node.js';
+import { rollbackCommand } from './commands/rollback.js';
 import { startCommand } from './commands/start.js';
+import { stateCommand } from './commands/state.js';
 import { statusCommand } from './commands/status.js';
 import { tokenCommand } from './commands/token.js';
 import { vaultCommand } from './commands/vault.js';
@@ -30,6 +33,9 @@ export function createProgram(roles: Roles, io: Io = standardIo): Command {
     .addCommand(statusCommand(io))
     .addCommand(apiCommand(io))
     .addCommand(certCommand(io))
+    .addCommand(eventsCommand(io))
+    .addCommand(stateCommand(io))
+    .addCommand(rollbackCommand(io))
     .addCommand(nodeCommand(io))
     .addCommand(importCommand(io))
     .addCommand(tokenCommand(io));
