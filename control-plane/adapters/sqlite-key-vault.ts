@@ -15,6 +15,13 @@ export interface SqliteKeyVaultOptions {
   readonly masterKeys: MasterKeyring;
 }
 
+interface Put {
+  readonly keyId: KeyId;
+  readonly keyPem: string;
+  readonly stored: () => void;
+  readonly failed: (error: unknown) => void;
+}
+
 /**
  * The embedded vault: one SQLite file apart from the log, so that a copy of the log holds no key.
  * An erased key is overwritten in the file and gone from the write-ahead log when `erase` resolves.
@@ -23,6 +30,7 @@ export class SqliteKeyVault implements RotatingKeyVault {
   readonly #database: SqliteDatabase;
   readonly #statements: Statements;
   #masterKeys: MasterKeyring;
+  readonly #puts: Put[] = [];
   #closed = false;
 
   constructor(options: SqliteKeyVaultOptions) {
@@ -37,13 +45,13 @@ export class SqliteKeyVault implements RotatingKeyVault {
     }
   }
 
+  /** Puts of one turn of the event loop share one transaction, and so one disk sync. */
   async put(keyId: KeyId, keyPem: string): Promise<void> {
     this.#checkOpen();
-    const { sealedPem, wrappedKey, masterKeyId } = sealKey(this.#masterKeys, keyId, keyPem);
-    const { changes } = this.#write(() =>
-      this.#statements.insert.run(keyId, sealedPem, wrappedKey, masterKeyId),
-    );
-    if (changes === 0) throw new KeyExistsError(keyId);
+    return new Promise((stored, failed) => {
+      if (this.#puts.length === 0) setImmediate(() => this.#storePuts());
+      this.#puts.push({ keyId, keyPem, stored, failed });
+    });
   }
 
   async open(keyId: KeyId): Promise<string> {
@@ -87,8 +95,30 @@ export class SqliteKeyVault implements RotatingKeyVault {
   }
 
   async close(): Promise<void> {
+    if (!this.#closed) this.#storePuts();
     this.#closed = true;
     this.#database.close();
+  }
+
+  #storePuts(): void {
+    const puts = this.#puts.splice(0);
+    if (puts.length === 0) return;
+    try {
+      // Sealed only now: a rotation that began meanwhile must not miss them.
+      const inserted = this.#write(() => puts.map((put) => this.#insert(put)));
+      for (const [index, { keyId, stored, failed }] of puts.entries()) {
+        if (inserted[index] === true) stored();
+        else failed(new KeyExistsError(keyId));
+      }
+    } catch (error) {
+      for (const { failed } of puts) failed(error);
+    }
+  }
+
+  /** @returns whether it was new. */
+  #insert({ keyId, keyPem }: Put): boolean {
+    const { sealedPem, wrappedKey, masterKeyId } = sealKey(this.#masterKeys, keyId, keyPem);
+    return this.#statements.insert.run(keyId, sealedPem, wrappedKey, masterKeyId).changes > 0;
   }
 
   /** @returns the last key id of the page, `undefined` if there was none left. */
