@@ -6,6 +6,7 @@ import type { GatewayConfig } from '../shared/config.js';
 import type { Logger } from '../shared/logger.js';
 import type { Listening, RunningRole } from '../shared/running.js';
 import { product, version } from '../shared/version.js';
+import { checkEngineBuild } from './engine-build.js';
 import { NodeHealthReport } from './node-health.js';
 import { openDefaultCertificate } from './open-default-certificate.js';
 import type { ServingSettings } from './serving/messages.js';
@@ -37,6 +38,8 @@ async function start(
   logger: Logger,
   closing: Closing,
 ): Promise<RunningRole> {
+  const engine = await checkEngineBuild(config.engineSha256);
+  logger.info({ ...engine }, 'the TLS engine is the build that was expected');
   const dataDirectory = config.dataDir;
   mkdirSync(dataDirectory, { recursive: true, mode: 0o700 });
   const nodeName = config.nodeName ?? hostname();

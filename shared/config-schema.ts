@@ -202,6 +202,14 @@ const properties = {
     30_000,
     'How long requests under way may take once a process stops or a listener is replaced.',
   ),
+  engine_sha256: Type.Optional(
+    Type.String({
+      pattern: '^[0-9a-fA-F]{64}$',
+      expects: 'a SHA-256, 64 hex digits',
+      description:
+        'SHA-256 of the TLS engine, where it is another build than the one Signet comes with.',
+    }),
+  ),
   log_level: oneOf(
     logLevels,
     'info',
