@@ -21,7 +21,7 @@ import { dataFiles } from './data-files.js';
 import { AckHistory } from './distribution/ack-history.js';
 import { whenApplied } from './distribution/applied-barrier.js';
 import { openClusterCa } from './distribution/cluster-ca.js';
-import { clusterMembers, openClusterDatabase } from './distribution/cluster-members.js';
+import { ClusterMembers, openClusterDatabase } from './distribution/cluster-members.js';
 import { NodeRegistry } from './distribution/node-registry.js';
 import { startNodeServer } from './distribution/node-server.js';
 import { SnapshotFeed } from './distribution/snapshot-feed.js';
@@ -87,7 +87,13 @@ async function start(
   const ca = await openClusterCa(join(config.dataDir, 'cluster'), clock());
   const clusterDatabase = openClusterDatabase(join(config.dataDir, 'cluster', 'members.sqlite'));
   closing.add(() => clusterDatabase.close());
-  const members = clusterMembers(clusterDatabase);
+  const members = new ClusterMembers({
+    database: clusterDatabase,
+    state: () => folded.state,
+    execute: async (command, actor) => {
+      await handler.execute(command, { actor, correlationId: randomUUID() });
+    },
+  });
   const ackHistory = new AckHistory(clusterDatabase);
   closing.add(() => ackHistory.flush());
   const registry = new NodeRegistry({ ...config, members, history: ackHistory, clock, logger });
@@ -98,6 +104,7 @@ async function start(
   const nodeServer = await startNodeServer({
     listen: config.nodeListen,
     ca,
+    control: folded,
     members,
     registry,
     feed,
@@ -132,7 +139,7 @@ async function start(
           feed,
           history: ackHistory,
           issueJoinToken: (expiresAt) => members.issueToken(ca.fingerprint256, expiresAt),
-          revoke: (nodeId) => nodeServer.revoke(nodeId),
+          revoke: (nodeId, actor) => members.revoke(nodeId, actor),
         }),
       (server, context) => addHistoryRoutes(server, context, { history, pastStates }),
       (server, context) => addMasterKeyRoutes(server, context, stores.masterKeyRotation),

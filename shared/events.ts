@@ -4,7 +4,9 @@ import type {
   ApiId,
   Certificate,
   CertificateId,
+  ClusterNode,
   KeyId,
+  NodeId,
   PluginId,
   SslPlugin,
 } from './gateway-model.js';
@@ -60,6 +62,17 @@ export interface KeyErased {
   readonly data: { readonly certificateId: CertificateId; readonly keyId: KeyId };
 }
 
+/** A node was let into the cluster and got its certificate. */
+export interface NodeAdmitted {
+  readonly type: 'NodeAdmitted';
+  readonly data: { readonly node: ClusterNode };
+}
+/** A node is out for good: no control plane talks to it any more. */
+export interface NodeRevoked {
+  readonly type: 'NodeRevoked';
+  readonly data: { readonly nodeId: NodeId };
+}
+
 export type GatewayEvent =
   | LogCreated
   | ApiAdded
@@ -69,7 +82,9 @@ export type GatewayEvent =
   | PluginUpdated
   | PluginDeleted
   | CertUploaded
-  | KeyErased;
+  | KeyErased
+  | NodeAdmitted
+  | NodeRevoked;
 
 export type GatewayEventType = GatewayEvent['type'];
 

@@ -9,6 +9,18 @@ export type CertificateId = Brand<string, 'CertificateId'>;
 /** Names a sealed private key in the key vault. UUID v4, lower case. */
 export type KeyId = Brand<string, 'KeyId'>;
 
+/** Stands in the node's certificate. UUID v4, lower case; never used again. */
+export type NodeId = Brand<string, 'NodeId'>;
+
+/** A data-plane node that belongs to the cluster. */
+export interface ClusterNode {
+  readonly id: NodeId;
+  /** As the node called itself; several may have the same. */
+  readonly name: string;
+  /** Milliseconds since the epoch. */
+  readonly joinedAt: number;
+}
+
 /** Kong 0.9.9's API object: which requests go to which upstream. */
 export interface Api {
   readonly id: ApiId;

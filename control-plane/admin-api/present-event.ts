@@ -27,6 +27,12 @@ export function presentEvent(event: GatewayEvent): EventDocument {
       return { type, data: { certificate: presentCertificate(event.data.certificate) } };
     case 'KeyErased':
       return { type, data: { certificate_id: event.data.certificateId } };
+    case 'NodeAdmitted': {
+      const { id, name, joinedAt } = event.data.node;
+      return { type, data: { node: { id, name, joined_at: joinedAt } } };
+    }
+    case 'NodeRevoked':
+      return { type, data: { node_id: event.data.nodeId } };
     default: {
       const unknown: never = event;
       return unknown;

@@ -4,6 +4,7 @@ import type {
   ApiId,
   Certificate,
   CertificateId,
+  ClusterNode,
   KeyAlgorithm,
   KeyId,
   PluginId,
@@ -24,7 +25,7 @@ import type { GatewayState, IdempotentWrite, UnusedKey } from '../domain/state.j
  *
  * The form's name changes with any change of the rows or of the state they stand for.
  */
-export const stateForm = 'gateway-state-1';
+export const stateForm = 'gateway-state-2';
 
 /** A few MB of chains each: large enough to be decoded outside the JavaScript heap. */
 const rowsPerGroup = 2000;
@@ -49,6 +50,7 @@ interface Head {
   readonly plugins: number;
   readonly certificates: number;
   readonly keysToErase: readonly [CertificateId, UnusedKey][];
+  readonly nodes: readonly ClusterNode[];
   /** Of ids that no API and no plugin has. */
   readonly otherChanges: readonly [ApiId | PluginId, Revision][];
   readonly idempotentWrites: readonly [string, IdempotentWrite][];
@@ -70,6 +72,7 @@ export function* stateToParts(state: GatewayState): Generator<Uint8Array> {
     plugins: plugins.size,
     certificates: certificates.size,
     keysToErase: [...state.keysToErase],
+    nodes: [...state.nodes.values()],
     otherChanges: [...changedAt.filter(isOther)],
     idempotentWrites: [...state.idempotentWrites],
   };
@@ -154,6 +157,7 @@ function assemble(
     usesByCertificate: toSets(plugins, ({ config, id }) => [config.certificateId, id]),
     certificateIdsByLeaf: toSets(certificates, ({ fingerprint256, id }) => [fingerprint256, id]),
     keysToErase: ImmutableMap(head.keysToErase),
+    nodes: toMap(head.nodes, (node) => [node.id, node]),
     changedAt: toMap(
       changes.filter((change): change is [ApiId | PluginId, Revision] => change[1] !== -1),
       (change) => change,

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { ConnectionClosedError, type FrameSocket } from '../../shared/frame-socket.js';
+import type { NodeId } from '../../shared/gateway-model.js';
 import { parseJoinToken } from '../../shared/join-token.js';
 import type { Logger } from '../../shared/logger.js';
 import {
@@ -61,8 +62,9 @@ async function admit(
 ) {
   const parsed = parseJoinToken(token);
   if (parsed?.caFingerprint256 !== ca.fingerprint256) return undefined;
-  const nodeId = randomUUID();
+  const nodeId = randomUUID() as NodeId;
   const certificatePem = await ca.issueNodeCertificate(csrPem, nodeId, clock());
-  if (!members.admit(parsed, { id: nodeId, name: nodeName }, clock())) return undefined;
+  const node = { id: nodeId, name: nodeName, joinedAt: clock() };
+  if (!(await members.admit(parsed, node))) return undefined;
   return { type: 'joined', nodeId, certificatePem, caPem: ca.certificatePem } as const;
 }

@@ -1,3 +1,4 @@
+import type { ClusterNode, NodeId } from '../../shared/gateway-model.js';
 import type { Logger } from '../../shared/logger.js';
 import type { Revision } from '../../shared/revision.js';
 import type { RejectedEntry } from '../../shared/snapshot.js';
@@ -5,11 +6,11 @@ import type { AckMessage, HelloMessage, NodeHealth } from '../../shared/snapshot
 import type { ConnectionCounters } from '../admin-api/admin-context.js';
 import type { Clock } from '../ports/clock.js';
 import type { AckHistory } from './ack-history.js';
-import type { ClusterMember, ClusterMembers } from './cluster-members.js';
+import type { ClusterMembers } from './cluster-members.js';
 
 /** What the control plane knows of an admitted node. Times are milliseconds since the epoch. */
 export interface NodeStatus {
-  readonly id: string;
+  readonly id: NodeId;
   readonly name: string;
   readonly joinedAt: number;
   readonly isConnected: boolean;
@@ -51,15 +52,12 @@ export class NodeRegistry {
   }
 
   nodes(): readonly NodeStatus[] {
-    const admitted = this.#options.members
-      .members()
-      .filter(({ revokedAt }) => revokedAt === undefined);
-    return admitted.map((member) => this.#status(member));
+    return this.#options.members.members().map((member) => this.#status(member));
   }
 
   node(id: string): NodeStatus | undefined {
     const member = this.#options.members.member(id);
-    return member && member.revokedAt === undefined ? this.#status(member) : undefined;
+    return member && this.#status(member);
   }
 
   /** Calls `watcher` after each acknowledgement and each change of membership. Returns how to end it. */
@@ -161,7 +159,7 @@ export class NodeRegistry {
     return fresh;
   }
 
-  #status({ id, name, joinedAt }: ClusterMember): NodeStatus {
+  #status({ id, name, joinedAt }: ClusterNode): NodeStatus {
     return { id, name, joinedAt, ...this.#observe(id) };
   }
 

@@ -5,6 +5,7 @@ import { type FrameSocket, frameSocket } from '../../shared/frame-socket.js';
 import type { Logger } from '../../shared/logger.js';
 import { encodeMessage, protocolName } from '../../shared/snapshot-protocol.js';
 import type { Clock } from '../ports/clock.js';
+import type { ControlState } from '../ports/control-state.js';
 import type { KeyVault } from '../ports/key-vault.js';
 import type { ClusterCa } from './cluster-ca.js';
 import type { ClusterMembers } from './cluster-members.js';
@@ -17,6 +18,7 @@ import { SnapshotEncoder } from './snapshot-messages.js';
 export interface NodeServerOptions {
   readonly listen: { readonly host: string; readonly port: number };
   readonly ca: ClusterCa;
+  readonly control: ControlState;
   readonly members: ClusterMembers;
   readonly registry: NodeRegistry;
   readonly feed: SnapshotFeed;
@@ -32,8 +34,6 @@ export interface NodeServerOptions {
 /** The stream's listener: nodes that were admitted get snapshots, others may only join. */
 export interface NodeServer {
   readonly port: number;
-  /** Takes a node out of the cluster and cuts its stream off at once. `false` if it was not in it. */
-  revoke(nodeId: string): boolean;
   close(): Promise<void>;
 }
 
@@ -74,8 +74,7 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
     const timer = setTimeout(() => connection.destroy(), strangerTimeoutMs);
     try {
       if (strangers > maxStrangers) return connection.destroy();
-      const joined = await answerJoin({ connection, address, ca, members, clock, logger });
-      if (joined) registry.membersChanged();
+      await answerJoin({ connection, address, ca, members, clock, logger });
     } finally {
       clearTimeout(timer);
       strangers -= 1;
@@ -88,14 +87,24 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
     if (socket.alpnProtocol !== protocolName) return connection.destroy();
     const nodeId = authenticatedNode(socket);
     if (nodeId === undefined) return meetStranger(address, connection);
-    const member = members.member(nodeId);
-    if (member === undefined || member.revokedAt !== undefined) {
+    if (!members.isMember(nodeId)) {
       logger.warn({ nodeId, address }, 'a node that is not admitted was refused');
       return refuse(connection, 'this node is not admitted, or was revoked: it has to join again');
     }
     return serve(nodeId, address, connection);
   };
 
+  // Whichever control plane a node was revoked at: it is cut off here as soon as the event is known.
+  const unwatch = options.control.onRecorded((events) => {
+    for (const { event } of events) {
+      if (event.type === 'NodeAdmitted') registry.membersChanged();
+      if (event.type !== 'NodeRevoked') continue;
+      const { nodeId } = event.data;
+      logger.warn({ nodeId }, 'a node was revoked');
+      sessions.get(nodeId)?.cut('this node was revoked');
+      registry.membersChanged();
+    }
+  });
   const server = createServer(await tlsOptions(ca, clock()), (socket) => {
     accept(socket).catch((error: unknown) => {
       logger.error({ err: error }, 'a connection to the node stream failed');
@@ -125,15 +134,9 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
 
   return {
     port,
-    revoke(nodeId) {
-      if (members.revoke(nodeId, clock()) === undefined) return false;
-      sessions.get(nodeId)?.cut('this node was revoked');
-      logger.warn({ nodeId }, 'a node was revoked');
-      registry.membersChanged();
-      return true;
-    },
     async close() {
       clearInterval(renewal);
+      unwatch();
       const closed = once(server, 'close');
       server.close();
       for (const socket of sockets) socket.destroy();

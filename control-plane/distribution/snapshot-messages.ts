@@ -23,6 +23,7 @@ type Draft = { -readonly [Field in keyof ChunkMessage]: ChunkMessage[Field] };
 
 /** Deltas above this are sent as a stream of their own to each node instead of being kept. */
 const maxSharedKeys = 64;
+const sharedForMs = 2000;
 
 /**
  * Makes the frames of snapshots. Nodes mostly move together, from one revision to the next: a small
@@ -32,7 +33,10 @@ export class SnapshotEncoder {
   readonly #feed: SnapshotFeed;
   readonly #vault: KeyVault;
   readonly #logger: Logger;
-  #shared: { readonly name: string; readonly frames: Promise<readonly Buffer[]> } | undefined;
+  /** Frames of small deltas to one head, by the revision that they start from. */
+  #shared: { to?: PublishedSnapshot; byOrigin: Map<Revision, Promise<readonly Buffer[]>> } = {
+    byOrigin: new Map(),
+  };
 
   constructor(feed: SnapshotFeed, vault: KeyVault, logger: Logger) {
     this.#feed = feed;
@@ -44,32 +48,47 @@ export class SnapshotEncoder {
   snapshotFrom(from: Revision | 'empty'): OutgoingSnapshot | undefined {
     const to = this.#feed.head;
     if (to === undefined) return undefined;
-    const keys = from === 'empty' ? undefined : this.#feed.changedSince(from);
-    if (from === 'empty' || keys === undefined) {
-      return { to, isFull: true, frames: this.#encode(to, 'empty', entryKeysAt(to.state)) };
+    const changed = from === 'empty' ? undefined : this.#feed.changedSince(from);
+    if (from === 'empty' || changed === undefined) {
+      return { to, isFull: true, frames: this.#full(to) };
     }
-    const frames =
-      keys.length <= maxSharedKeys
-        ? this.#encodeOnce(to, from, keys)
-        : this.#encode(to, from, keys);
-    return { to, isFull: false, frames };
+    return { to, isFull: false, frames: this.#delta(to, from, changed) };
   }
 
-  async *#encodeOnce(to: PublishedSnapshot, from: Revision, keys: readonly SnapshotEntryKey[]) {
-    const name = `${from} ${to.revision}`;
-    if (this.#shared?.name !== name) {
-      this.#shared = { name, frames: collect(this.#encode(to, from, keys)) };
-    }
-    yield* await this.#shared.frames;
+  async *#full(to: PublishedSnapshot) {
+    yield encodeMessage({ type: 'begin', logId: to.logId, to: to.revision });
+    yield* this.#encode(to, entryKeysAt(to.state));
+  }
+
+  async *#delta(to: PublishedSnapshot, from: Revision, keys: readonly SnapshotEntryKey[]) {
+    yield encodeMessage({ type: 'begin', logId: to.logId, from, to: to.revision });
+    if (keys.length > maxSharedKeys) yield* this.#encode(to, keys);
+    else yield* await this.#encodeOnce(to, from, keys);
+  }
+
+  /** Nodes whose revisions differ, but stand for the same entries, share what follows `begin`. */
+  #encodeOnce(
+    to: PublishedSnapshot,
+    from: Revision,
+    keys: readonly SnapshotEntryKey[],
+  ): Promise<readonly Buffer[]> {
+    const origin = this.#feed.neededFor(from);
+    if (this.#shared.to !== to) this.#shared = { to, byOrigin: new Map() };
+    const known = this.#shared.byOrigin.get(origin);
+    if (known !== undefined) return known;
+    const frames = collect(this.#encode(to, keys));
+    const { byOrigin } = this.#shared;
+    byOrigin.set(origin, frames);
+    // Failed frames are not kept for the next node, nor good ones for long: there are keys in them.
+    frames.catch(() => byOrigin.delete(origin));
+    setTimeout(() => byOrigin.delete(origin), sharedForMs).unref();
+    return frames;
   }
 
   async *#encode(
     to: PublishedSnapshot,
-    from: Revision | 'empty',
     keys: Iterable<SnapshotEntryKey>,
   ): AsyncGenerator<Buffer, void, undefined> {
-    const begin = { type: 'begin', logId: to.logId, to: to.revision } as const;
-    yield encodeMessage(from === 'empty' ? begin : { ...begin, from });
     let draft = emptyChunk();
     let bytes = 0;
     for (const key of keys) {

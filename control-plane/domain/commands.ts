@@ -3,6 +3,8 @@ import type {
   ApiId,
   Certificate,
   CertificateId,
+  ClusterNode,
+  NodeId,
   PluginId,
 } from '../../shared/gateway-model.js';
 import type { GatewayState } from './state.js';
@@ -120,6 +122,18 @@ export interface EraseKey {
   readonly certificateId: CertificateId;
 }
 
+/** Lets a node in that has shown a join token. */
+export interface AdmitNode {
+  readonly type: 'AdmitNode';
+  readonly node: ClusterNode;
+}
+
+/** Takes a node out of the cluster, for good. */
+export interface RevokeNode {
+  readonly type: 'RevokeNode';
+  readonly nodeId: NodeId;
+}
+
 /** An intent, parsed and checked for all that does not depend on the state. Ids and time come with it. */
 export type Command =
   | AddApi
@@ -132,4 +146,6 @@ export type Command =
   | DeletePlugin
   | Rollback
   | CreateLog
-  | EraseKey;
+  | EraseKey
+  | AdmitNode
+  | RevokeNode;

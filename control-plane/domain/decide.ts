@@ -33,6 +33,14 @@ export function decide(state: GatewayState, command: Command): Decision {
       return createLog(state, command);
     case 'EraseKey':
       return eraseKey(state, command);
+    case 'AdmitNode':
+      return state.nodes.has(command.node.id)
+        ? accept()
+        : accept({ type: 'NodeAdmitted', data: { node: command.node } });
+    case 'RevokeNode':
+      return state.nodes.has(command.nodeId)
+        ? accept({ type: 'NodeRevoked', data: { nodeId: command.nodeId } })
+        : accept();
     default: {
       const unknown: never = command;
       return unknown;

@@ -36,6 +36,12 @@ export function evolve(state: GatewayState, event: GatewayEvent): GatewayState {
       return storeCertificate(state, event.data.certificate);
     case 'KeyErased':
       return dropCertificate(state, event.data.certificateId);
+    case 'NodeAdmitted':
+      return { ...state, nodes: state.nodes.set(event.data.node.id, event.data.node) };
+    case 'NodeRevoked':
+      return state.nodes.has(event.data.nodeId)
+        ? { ...state, nodes: state.nodes.delete(event.data.nodeId) }
+        : state;
     default: {
       const unknown: never = event;
       return unknown;

@@ -4,7 +4,9 @@ import type {
   ApiId,
   Certificate,
   CertificateId,
+  ClusterNode,
   KeyId,
+  NodeId,
   PluginId,
   SslPlugin,
 } from '../../shared/gateway-model.js';
@@ -51,6 +53,8 @@ export interface GatewayState {
   readonly certificateIdsByLeaf: ImmutableMap<string, ImmutableSet<CertificateId>>;
   /** Certificates without a use whose key is still in the vault: their keys are to be erased. */
   readonly keysToErase: ImmutableMap<CertificateId, UnusedKey>;
+  /** The cluster's nodes: those that were let in and not revoked since. */
+  readonly nodes: ImmutableMap<NodeId, ClusterNode>;
   /** Revision of the last event that changed the API or plugin: its entity tag. */
   readonly changedAt: ImmutableMap<ApiId | PluginId, Revision>;
   /** By idempotency key, oldest first, at most `maxIdempotentWrites`. */
@@ -69,6 +73,7 @@ export const initialState: GatewayState = {
   usesByCertificate: ImmutableMap(),
   certificateIdsByLeaf: ImmutableMap(),
   keysToErase: ImmutableMap(),
+  nodes: ImmutableMap(),
   changedAt: ImmutableMap(),
   idempotentWrites: OrderedMap(),
 };

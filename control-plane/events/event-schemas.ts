@@ -5,6 +5,7 @@ import type {
   CertificateId,
   KeyAlgorithm,
   KeyId,
+  NodeId,
   PluginId,
 } from '../../shared/gateway-model.js';
 
@@ -67,6 +68,11 @@ const certificate = Type.Object(
   strict,
 );
 
+const clusterNode = Type.Object(
+  { id: uuid<NodeId>(), name: Type.String(), joinedAt: epochMs },
+  strict,
+);
+
 export const eventDataSchemas = {
   LogCreated: Type.Object({ logId: uuid() }, strict),
   ApiAdded: Type.Object({ api }, strict),
@@ -77,6 +83,8 @@ export const eventDataSchemas = {
   PluginDeleted: Type.Object({ pluginId: uuid<PluginId>() }, strict),
   CertUploaded: Type.Object({ certificate }, strict),
   KeyErased: Type.Object({ certificateId: uuid<CertificateId>(), keyId: uuid<KeyId>() }, strict),
+  NodeAdmitted: Type.Object({ node: clusterNode }, strict),
+  NodeRevoked: Type.Object({ nodeId: uuid<NodeId>() }, strict),
 } satisfies Record<GatewayEventType, Type.TSchema>;
 
 const sha256Hex = Type.String({ pattern: '^[0-9a-f]{64}$' });

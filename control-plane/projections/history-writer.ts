@@ -42,6 +42,9 @@ export class HistoryWriter {
       case 'KeyErased':
         this.#eraseKey(revision, event.data.certificateId);
         break;
+      case 'NodeAdmitted':
+      case 'NodeRevoked':
+        break; // Concerns no API and no host.
       default:
         event satisfies never;
     }

@@ -68,6 +68,8 @@ export function changedEntryKeys(
   for (const { event } of events) {
     switch (event.type) {
       case 'LogCreated':
+      case 'NodeAdmitted':
+      case 'NodeRevoked':
         break;
       case 'CertUploaded':
         touch({ kind: 'certificate', id: event.data.certificate.id });

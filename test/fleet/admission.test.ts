@@ -178,8 +178,7 @@ describe('the stream', () => {
     plane.control.bindHost(1);
     const node = await startNode(plane);
     await expect.poll(() => node.store.revision, soon).toBe(plane.control.head);
-    expect(plane.server.revoke(node.nodeId)).toBe(true);
-    expect(plane.server.revoke(node.nodeId)).toBe(false);
+    await plane.members.revoke(node.nodeId, 'test');
     await expect.poll(() => node.link.status.isConnected, soon).toBe(false);
     plane.vault.opened.length = 0;
     const { revision } = node.store;
@@ -193,6 +192,21 @@ describe('the stream', () => {
     expect(node.store.revision).toBe(revision);
     expect(plane.vault.opened).toEqual([]);
     expect(plane.registry.nodes()).toEqual([]);
+  });
+
+  it('admits and revokes alike at every control plane of the log', async () => {
+    const first = await startControlPlane();
+    const { ca, control, vault } = first;
+    const second = await startControlPlane({ ca, control, vault });
+    control.bindHost(1);
+    const dataDirectory = await temporaryDirectory();
+    const at = { dataDirectory, nodeName: 'n', token: first.token() };
+    const identity = await joinCluster({ ...at, addresses: [second.address, first.address] });
+    const node = await startNode(second, { dataDirectory, identity });
+    await node.link.whenCurrent();
+    await first.members.revoke(node.nodeId, 'test');
+    await expect.poll(() => node.link.status.isConnected, soon).toBe(false);
+    expect(await answersTo(second, shown(identity))).toEqual(['refused']);
   });
 
   it('is not followed from a server that the cluster did not certify', async () => {

@@ -17,7 +17,7 @@ async function startFleet() {
     { type: 'CreateLog', logId: '22222222-2222-4222-8222-222222222222' },
     { actor: 'test', correlationId: 'test' },
   );
-  const plane = await feedFrom(writer.folded, writer.vault);
+  const plane = await feedFrom(writer);
   const admin = await startAdmin({
     ...writer,
     whenApplied: (revision, wait) => whenApplied(plane, revision, wait),
@@ -28,7 +28,7 @@ async function startFleet() {
           feed: plane.feed,
           history: plane.history,
           issueJoinToken: (at) => plane.members.issueToken(plane.ca.fingerprint256, at),
-          revoke: (id) => plane.server.revoke(id),
+          revoke: (id, actor) => plane.members.revoke(id, actor),
         }),
     ],
   });

@@ -4,8 +4,8 @@ import { onTestFinished } from 'vitest';
 import { AckHistory } from '../../control-plane/distribution/ack-history.js';
 import { type ClusterCa, openClusterCa } from '../../control-plane/distribution/cluster-ca.js';
 import {
-  type ClusterMembers,
-  clusterMembers,
+  ClusterMembers,
+  type ClusterMembersOptions,
   openClusterDatabase,
 } from '../../control-plane/distribution/cluster-members.js';
 import { NodeRegistry } from '../../control-plane/distribution/node-registry.js';
@@ -15,6 +15,8 @@ import {
   startNodeServer,
 } from '../../control-plane/distribution/node-server.js';
 import { SnapshotFeed } from '../../control-plane/distribution/snapshot-feed.js';
+import type { Command } from '../../control-plane/domain/commands.js';
+import { decide } from '../../control-plane/domain/decide.js';
 import { fold } from '../../control-plane/domain/evolve.js';
 import { type GatewayState, initialState } from '../../control-plane/domain/state.js';
 import type { ControlState, RecordedListener } from '../../control-plane/ports/control-state.js';
@@ -30,7 +32,7 @@ import {
 import type { NodeStoreWriter } from '../../data-plane/store/node-store.js';
 import { openNodeStoreWriter } from '../../data-plane/store/open-node-store.js';
 import type { EventId, GatewayEvent, RecordedEvent } from '../../shared/events.js';
-import type { KeyId } from '../../shared/gateway-model.js';
+import type { KeyId, NodeId } from '../../shared/gateway-model.js';
 import { type ExpectedRevision, nextRevision } from '../../shared/revision.js';
 import {
   api,
@@ -138,13 +140,27 @@ export function startControlPlane(
   setup: ControlPlaneSetup & { control?: TestControl; vault?: TestVault } = {},
 ): Promise<TestControlPlane> {
   const { control = new TestControl(), vault = new TestVault(), ...rest } = setup;
-  return feedFrom(control, vault, rest);
+  const handler = {
+    execute: (command: Command) => {
+      const decision = decide(control.state, command);
+      if (decision.accepted) control.record(...decision.events);
+      return Promise.resolve();
+    },
+  };
+  return feedFrom({ folded: control, vault, handler }, rest);
+}
+
+export interface FeedSource<Control extends ControlState, Vault extends KeyVault> {
+  readonly folded: Control;
+  readonly vault: Vault;
+  readonly handler: {
+    execute(command: Command, context: { actor: string; correlationId: string }): Promise<unknown>;
+  };
 }
 
 /** The same, for a state and a vault of any kind. */
 export async function feedFrom<Control extends ControlState, Vault extends KeyVault>(
-  control: Control,
-  vault: Vault,
+  { folded: control, vault, handler }: FeedSource<Control, Vault>,
   setup: ControlPlaneSetup = {},
 ): Promise<TestControlPlane<Control, Vault>> {
   const directory = setup.directory ?? (await temporaryDirectory());
@@ -152,7 +168,11 @@ export async function feedFrom<Control extends ControlState, Vault extends KeyVa
   const now = () => Date.now() + clock.offsetMs;
   const logger = recordingLogger();
   const database = openClusterDatabase(join(directory, 'cluster.sqlite'));
-  const members = setup.members ?? clusterMembers(database);
+  const execute: ClusterMembersOptions['execute'] = async (command, actor) => {
+    await handler.execute(command, { actor, correlationId: 'test' });
+  };
+  const state = () => control.state;
+  const members = setup.members ?? new ClusterMembers({ database, state, execute });
   const history = new AckHistory(database);
   const registry = new NodeRegistry({
     members,
@@ -167,6 +187,7 @@ export async function feedFrom<Control extends ControlState, Vault extends KeyVa
   const server = await startNodeServer({
     listen: { host: '127.0.0.1', port: 0 },
     ca,
+    control,
     members,
     registry,
     feed,
@@ -205,7 +226,7 @@ export async function feedFrom<Control extends ControlState, Vault extends KeyVa
 }
 
 export interface TestNode {
-  readonly nodeId: string;
+  readonly nodeId: NodeId;
   readonly store: NodeStoreWriter;
   readonly link: ControlPlaneLink;
   readonly logger: RecordingLogger;
@@ -257,7 +278,8 @@ export async function startNode(
     return closed;
   };
   onTestFinished(close);
-  return { nodeId: identity.nodeId, store, link, logger, dataDirectory, close };
+  // The control plane made it.
+  return { nodeId: identity.nodeId as NodeId, store, link, logger, dataDirectory, close };
 }
 
 export const keyOfCertificate = (n: number): KeyId => keyId(n);

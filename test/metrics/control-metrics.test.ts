@@ -7,13 +7,14 @@ import { addMetricsRoutes } from '../../control-plane/metrics/metrics-routes.js'
 import { revision } from '../../shared/revision.js';
 import { type AdminUnderTest, startAdmin } from '../support/admin-server.js';
 import { openStores, startControlPlane } from '../support/control-plane.js';
+import { nodeId } from '../support/gateway-fixtures.js';
 import { TestCa } from '../support/test-ca.js';
 
 /** A fleet of one node that acknowledges when told to. */
 class OneNode {
   #watcher = () => {};
   status: NodeStatus = {
-    ...{ id: 'n1', name: 'edge-1', joinedAt: 0, isConnected: true, pluginsDisagree: false },
+    ...{ id: nodeId(1), name: 'edge-1', joinedAt: 0, isConnected: true, pluginsDisagree: false },
     ...{ rejections: [], digestMismatches: 0 },
   };
   nodes = () => [this.status];

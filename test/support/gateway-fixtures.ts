@@ -6,6 +6,7 @@ import type {
   Certificate,
   CertificateId,
   KeyId,
+  NodeId,
   PluginId,
   SslPlugin,
 } from '../../shared/gateway-model.js';
@@ -18,6 +19,8 @@ export const apiId = (n: number) => uuid('a', n) as ApiId;
 export const pluginId = (n: number) => uuid('b', n) as PluginId;
 export const certificateId = (n: number) => uuid('c', n) as CertificateId;
 export const keyId = (n: number) => uuid('d', n) as KeyId;
+
+export const nodeId = (n: number) => uuid('e', n) as NodeId;
 
 export const createdAt = 1_700_000_000_000;
 
@@ -105,4 +108,12 @@ export const certUploaded = (value: Certificate): GatewayEvent => ({
 export const keyErased = (n: number): GatewayEvent => ({
   type: 'KeyErased',
   data: { certificateId: certificateId(n), keyId: keyId(n) },
+});
+export const nodeAdmitted = (n: number): GatewayEvent => ({
+  type: 'NodeAdmitted',
+  data: { node: { id: nodeId(n), name: `node-${n}`, joinedAt: createdAt } },
+});
+export const nodeRevoked = (n: number): GatewayEvent => ({
+  type: 'NodeRevoked',
+  data: { nodeId: nodeId(n) },
 });

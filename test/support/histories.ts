@@ -13,6 +13,8 @@ import {
   certificate,
   certUploaded,
   keyErased,
+  nodeAdmitted,
+  nodeRevoked,
   plugin,
   pluginAdded,
   pluginDeleted,
@@ -37,6 +39,8 @@ const aPlugin = fc
   .map(([id, scope, cert, enabled]) => plugin(id, scope, cert, { enabled, onlyHttps: !enabled }));
 
 export const arbitraryEvent: fc.Arbitrary<GatewayEvent> = fc.oneof(
+  few.map(nodeAdmitted),
+  few.map(nodeRevoked),
   anApi.map(apiAdded),
   anApi.map(apiUpdated),
   few.map(apiDeleted),

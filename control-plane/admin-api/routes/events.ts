@@ -25,6 +25,8 @@ const typeNames: { readonly [T in GatewayEventType]: true } = {
   PluginDeleted: true,
   CertUploaded: true,
   KeyErased: true,
+  NodeAdmitted: true,
+  NodeRevoked: true,
 };
 
 /** What was recorded, as pages or as a live stream. */

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { NodeId } from '../../../shared/gateway-model.js';
 import { parseRevision } from '../../../shared/revision.js';
 import type { AckHistory } from '../../distribution/ack-history.js';
 import { type Fleet, reportOn } from '../../distribution/applied-barrier.js';
@@ -21,8 +22,8 @@ export interface NodeRoutesOptions extends Fleet {
   readonly history: AckHistory;
   /** A token with which one node joins before `expiresAt`, in milliseconds since the epoch. */
   readonly issueJoinToken: (expiresAt: number) => string;
-  /** Takes a node out of the cluster and cuts it off at once; `false` if it is not in it. */
-  readonly revoke: (nodeId: string) => boolean;
+  /** Takes a node out of the cluster; it is cut off at once. */
+  readonly revoke: (nodeId: NodeId, actor: string) => Promise<void>;
 }
 
 const defaultTokenSeconds = 900;
@@ -102,10 +103,7 @@ export function addNodeRoutes(
       DELETE: {
         schema: { summary: 'Revoke a node', response: { 204: { type: 'null' } } },
         handle: async ({ request, reply }) => {
-          const { id, name } = nodeOf(registry, request);
-          const actor = await admin.identify(request);
-          if (!options.revoke(id)) throw notFound();
-          admin.logger.warn({ nodeId: id, nodeName: name, actor }, 'a node was revoked on request');
+          await options.revoke(nodeOf(registry, request).id, await admin.identify(request));
           void reply.code(204).send();
         },
       },

@@ -123,7 +123,7 @@ export class ChaosCluster {
     const log = new SqliteEventLog({ path: join(directory, 'events.sqlite') });
     const vault = new SqliteKeyVault({ path: join(directory, 'keys.sqlite'), masterKeys });
     const { folded, handler } = await startControlPlane({ log, vault });
-    const plane = await feedFrom(folded, vault, { directory, keepAliveMs: 200 });
+    const plane = await feedFrom({ folded, vault, handler }, { directory, keepAliveMs: 200 });
     this.#plane = {
       plane,
       handler,
