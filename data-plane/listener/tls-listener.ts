@@ -216,6 +216,7 @@ export class TlsListener {
       if (newer >= maxLingering || contexts > contextBudget) askToLeave(generation);
       if (newer >= maxDraining || contexts > maxDrainingBudgets * contextBudget) {
         generation.app.close();
+        this.#outdated.add(generation); // it does not listen any more: not to be used again
       }
     }
   }

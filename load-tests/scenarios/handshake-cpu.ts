@@ -78,7 +78,7 @@ async function measure({ name, port, pid }: Server, resumes: boolean): Promise<n
     port,
     connections: Number(values.connections),
     seconds: Number(values.seconds),
-    nextName: () => host,
+    next: () => ({ name: host }),
     resumes,
   });
   if (driven.failed > 0) throw new Error(`${driven.failed} connections to ${name} failed`);

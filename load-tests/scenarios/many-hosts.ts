@@ -59,8 +59,10 @@ function handshakes(port: number, nextHost: () => number): Promise<Driven> {
     connections: 16,
     seconds: Number(values.seconds),
     rate: Number(values.rate),
-    nextName: () => hostName(nextHost()),
-    isExpected: (name, shown) => fingerprints[Number(name.split(/[-.]/)[1])] === shown,
+    next: () => {
+      const n = nextHost();
+      return { name: hostName(n), isExpected: (shown) => shown === fingerprints[n] };
+    },
   });
 }
 

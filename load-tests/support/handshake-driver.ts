@@ -8,14 +8,18 @@ export interface DriveOptions {
   readonly port: number;
   readonly connections: number;
   readonly seconds: number;
-  /** The name for the next handshake. */
-  readonly nextName: () => string;
+  /** The next handshake, asked for when it begins. */
+  readonly next: () => Ask;
   /** Take the session of the connection before to the next one. */
   readonly resumes?: boolean;
-  /** Judges what was shown; wrong leaves are counted. */
-  readonly isExpected?: (name: string, fingerprint256: string) => boolean;
   /** Handshakes a second, over all connections; without it as many as there can be. */
   readonly rate?: number;
+}
+
+export interface Ask {
+  readonly name: string;
+  /** Judges what was shown; wrong leaves are counted. */
+  readonly isExpected?: (fingerprint256: string) => boolean;
 }
 
 export interface Driven {
@@ -48,14 +52,14 @@ export async function drive(options: DriveOptions): Promise<Driven> {
         const wait = due - performance.now();
         if (wait > 1) await new Promise((resolve) => setTimeout(resolve, wait));
       }
-      const name = options.nextName();
+      const { name, isExpected } = options.next();
       try {
         const outcome = await once(options.port, name, options.resumes ? session : undefined);
         counts.handshakes += 1;
         if (outcome.isResumed) counts.resumed += 1;
         session = outcome.session ?? session;
         latenciesMs.push(outcome.handshakeMs);
-        if (options.isExpected?.(name, outcome.fingerprint256()) === false) counts.wrong += 1;
+        if (isExpected?.(outcome.fingerprint256()) === false) counts.wrong += 1;
         outcome.done();
       } catch {
         counts.failed += 1;

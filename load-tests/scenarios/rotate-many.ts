@@ -1,0 +1,110 @@
+import { parseArgs } from 'node:util';
+import type { ServedCertificate } from '../../shared/snapshot.js';
+import { drive } from '../support/handshake-driver.js';
+import { ManyCertificates } from '../support/many-certificates.js';
+import { residentBytes } from '../support/process-cpu.js';
+import { StandaloneNode } from '../support/standalone-node.js';
+import { bar, machine, printTable, quantile } from '../support.js';
+
+/**
+ * Rotates every certificate of a node once while clients shake hands at a fixed rate, with random
+ * names and with hot ones. Every leaf is judged: it must be the host's, and not older than what was
+ * acknowledged when the client began.
+ */
+const { values } = parseArgs({
+  options: {
+    hosts: { type: 'string', default: '100000' },
+    'per-revision': { type: 'string', default: '100' },
+    rate: { type: 'string', default: '500' },
+    workers: { type: 'string', default: '2' },
+  },
+});
+const hosts = Number(values.hosts);
+const perRevision = Number(values['per-revision']);
+const hotHosts = 50;
+
+interface Host {
+  readonly name: string;
+  /** In the order they were bound. */
+  readonly shown: ServedCertificate['fingerprint256'][];
+  /** How many of them are acknowledged. */
+  acknowledged: number;
+}
+
+const certificates = new ManyCertificates();
+const all: Host[] = Array.from({ length: hosts }, (_, n) => ({
+  name: `host-${n}.many.test`,
+  shown: [],
+  acknowledged: 0,
+}));
+const node = new StandaloneNode();
+
+/** Gives each host of a range a fresh certificate, in one revision. */
+async function rotate(from: number, to: number): Promise<void> {
+  const range = all.slice(from, to);
+  await node.bind(
+    range.map((host, offset) => {
+      const certificate = certificates.next();
+      host.shown.push(certificate.fingerprint256);
+      return { n: from + offset, host: host.name, certificate };
+    }),
+  );
+  for (const host of range) host.acknowledged = host.shown.length;
+}
+
+function ask(): { name: string; isExpected: (shown: string) => boolean } {
+  const span = Math.random() < 0.5 ? hosts : Math.min(hosts, hotHosts);
+  const host = all[Math.floor(Math.random() * span)];
+  if (host === undefined) throw new Error('no hosts');
+  const since = host.acknowledged;
+  return {
+    name: host.name,
+    isExpected: (shown) => {
+      const version = host.shown.indexOf(shown) + 1;
+      if (version === 0) foreign += 1;
+      else if (version < since) older += 1;
+      return version >= since && version > 0;
+    },
+  };
+}
+
+let foreign = 0;
+let older = 0;
+for (let from = 0; from < hosts; from += 20_000) await rotate(from, Math.min(from + 20_000, hosts));
+await node.start({ workers: Number(values.workers) });
+const load = { port: node.port, connections: 32, rate: Number(values.rate), next: ask };
+try {
+  await drive({ ...load, seconds: 5 });
+  const residentBefore = residentBytes(node.servingPid);
+  const startedAt = performance.now();
+  let isRotating = true;
+  const rotated = (async () => {
+    for (let from = 0; from < hosts; from += perRevision) {
+      await rotate(from, Math.min(from + perRevision, hosts));
+    }
+    isRotating = false;
+    return (performance.now() - startedAt) / 1000;
+  })();
+  const rounds = [];
+  while (isRotating) rounds.push(await drive({ ...load, seconds: 2 }));
+  const seconds = await rotated;
+  const stats = await node.supervisor.stats();
+  const residentAfter = residentBytes(node.servingPid);
+  const handshakes = rounds.reduce((sum, round) => sum + round.handshakes, 0);
+  const failed = rounds.reduce((sum, round) => sum + round.failed, 0);
+  const growth = residentAfter / residentBefore - 1;
+  const faults = failed + foreign + older;
+  const latencies = rounds.flatMap((round) => round.latenciesMs);
+  printTable(`${hosts} rotations, ${perRevision} in a revision`, {
+    machine: machine(),
+    took: `${seconds.toFixed(1)} s, ${bar(seconds <= hosts / 1000, 'bar: 1000 a second')}`,
+    'checked handshakes': handshakes,
+    'p99 of them': `${quantile(latencies, 0.99).toFixed(1)} ms`,
+    'failed, default or foreign, older': `${failed}, ${foreign}, ${older}, ${bar(faults === 0, 'bar: 0')}`,
+    generations: stats.generationsTotal,
+    'worker restarts': stats.workerRestarts,
+    resident: `${(residentAfter / 1048576).toFixed(0)} MB, ${(growth * 100).toFixed(0)} % more, ${bar(growth <= 0.1, 'bar: 10 %')}`,
+  });
+} finally {
+  await node.stop();
+}
