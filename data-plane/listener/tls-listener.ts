@@ -124,7 +124,7 @@ export class TlsListener {
       const isOutdated = this.#current.isOutdatedBy(changes);
       const changed = changes.hosts === 'all' ? [] : hostsToProve(changes.hosts);
       const hot = changes.hosts === 'all' ? [...this.#current.shownHosts] : changed;
-      const proof = new CertificateProof(this.#options.generation.source);
+      const proof = new CertificateProof(this.#options.generation.source, hot.length);
       if (isOutdated) {
         const shown = hot.filter((host) => this.#current.hasShown(host));
         await this.#replace({ isOutdated }, (path) => proof.byHandshake(shown, path));

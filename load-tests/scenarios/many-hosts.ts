@@ -1,10 +1,6 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type Driven, drive } from '../support/handshake-driver.js';
 import { ManyCertificates } from '../support/many-certificates.js';
-import type { NodeReady } from '../support/node-process.js';
 import { residentBytes } from '../support/process-cpu.js';
 import { StandaloneNode } from '../support/standalone-node.js';
 import { bar, machine, printTable, quantile } from '../support.js';
@@ -43,16 +39,6 @@ async function fill(): Promise<void> {
   }
 }
 
-async function startNode(): Promise<{ child: ChildProcess; ready: NodeReady; readyMs: number }> {
-  const settings = { dataDirectory: node.directory, workers: Number(values.workers) };
-  const startedAt = performance.now();
-  const child = fork(fileURLToPath(new URL('../support/node-process.js', import.meta.url)), [
-    JSON.stringify(settings),
-  ]);
-  const [ready] = (await once(child, 'message')) as [NodeReady];
-  return { child, ready, readyMs: performance.now() - startedAt };
-}
-
 function handshakes(port: number, nextHost: () => number): Promise<Driven> {
   return drive({
     port,
@@ -73,17 +59,16 @@ const p99 = (rounds: readonly Driven[]) =>
     0.99,
   );
 
-await fill();
-node.closeStore();
-const { child, ready, readyMs } = await startNode();
 try {
-  const resident = () => ready.pids.reduce((sum, pid) => sum + residentBytes(pid), 0);
+  await fill();
+  const readyMs = await node.startAgain({ workers: Number(values.workers) });
+  const resident = () => node.pids.reduce((sum, pid) => sum + residentBytes(pid), 0);
   const atStart = resident();
   const hot: Driven[] = [];
   const uniform: Driven[] = [];
   for (let round = 0; round < Number(values.rounds); round += 1) {
-    hot.push(await handshakes(ready.port, () => 7));
-    uniform.push(await handshakes(ready.port, () => Math.floor(Math.random() * hosts)));
+    hot.push(await handshakes(node.port, () => 7));
+    uniform.push(await handshakes(node.port, () => Math.floor(Math.random() * hosts)));
   }
   const all = [...hot, ...uniform];
   const failed = all.reduce((sum, each) => sum + each.failed, 0);
@@ -101,7 +86,5 @@ try {
     'failed or wrong': `${failed} failed, ${wrong} wrong, ${bar(failed + wrong === 0, 'bar: 0')}`,
   });
 } finally {
-  child.kill('SIGTERM');
-  await once(child, 'exit');
   await node.stop();
 }

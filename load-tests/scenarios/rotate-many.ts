@@ -88,7 +88,7 @@ try {
   const rounds = [];
   while (isRotating) rounds.push(await drive({ ...load, seconds: 2 }));
   const seconds = await rotated;
-  const stats = await node.supervisor.stats();
+  const stats = await node.stats();
   const residentAfter = residentBytes(node.servingPid);
   const handshakes = rounds.reduce((sum, round) => sum + round.handshakes, 0);
   const failed = rounds.reduce((sum, round) => sum + round.failed, 0);

@@ -1,132 +1,105 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createDefaultCertificate } from '../../data-plane/listener/default-certificate.js';
+import { fileURLToPath } from 'node:url';
 import type { ServingSettings } from '../../data-plane/serving/messages.js';
-import type { NodeStoreWriter } from '../../data-plane/store/node-store.js';
-import { openNodeStoreWriter } from '../../data-plane/store/open-node-store.js';
-import { Supervisor } from '../../data-plane/supervisor.js';
-import { createLogger } from '../../shared/create-logger.js';
-import type { ApiId, PluginId } from '../../shared/gateway-model.js';
-import { revision } from '../../shared/revision.js';
-import type { ServedCertificate, SnapshotEntry } from '../../shared/snapshot.js';
+import type { ServingStats } from '../../data-plane/serving/serving-stats.js';
+import type { HostBinding, NodeReply, NodeRequest, NodeState } from './node-process-messages.js';
 
-const logId = '22222222-2222-4222-8222-222222222222';
+const program = fileURLToPath(new URL('./node-process.js', import.meta.url));
 
-/** A data-plane node without a control plane: its store is written here. */
+/** A data-plane node without a control plane, in processes of its own; its store is written from here. */
 export class StandaloneNode {
-  /** Where its store lies. */
-  readonly directory = mkdtempSync(join(tmpdir(), 'signet-load-'));
-  readonly #store: NodeStoreWriter;
-  #supervisor: Supervisor | undefined;
-  #revision: number | 'empty' = 'empty';
-  port = 0;
+  readonly #directory = mkdtempSync(join(tmpdir(), 'signet-load-'));
+  #child: ChildProcess;
+  readonly #waiting = new Map<number, (reply: NodeReply) => void>();
+  #lastId = 0;
+  #state: NodeState | undefined;
 
   constructor() {
-    this.#store = openNodeStoreWriter({ dataDirectory: this.directory }, logger);
+    this.#child = this.#fork();
   }
 
   async start(settings: Partial<ServingSettings> = {}, processes = 1): Promise<void> {
-    this.#supervisor = new Supervisor({
-      settings: {
-        dataDirectory: this.directory,
-        http: { host: '127.0.0.1', port: 0 },
-        https: { host: '127.0.0.1', port: 0 },
-        workers: 1,
-        defaultCertificate: await createDefaultCertificate(new Date()),
-        cipherPolicy: 'intermediate',
-        unknownServerName: 'default',
-        drainTimeoutMs: 5_000,
-        contextBudget: 4096,
-        gateway: { product: 'signet/load', limits: {}, verifyUpstreamTls: true, trustedIps: [] },
-        logLevel: 'warn',
-        ...settings,
-      },
-      processes,
-      logger,
-    });
-    this.port = (await this.#supervisor.start()).https.port;
+    await this.#ask({ kind: 'start', settings, processes });
   }
 
-  get supervisor(): Supervisor {
-    if (this.#supervisor === undefined) throw new Error('not started');
-    return this.#supervisor;
+  /** Ends its processes and starts them again on the store as it is. @returns ms until it serves. */
+  async startAgain(settings: Partial<ServingSettings> = {}): Promise<number> {
+    await this.#end();
+    const startedAt = performance.now();
+    this.#child = this.#fork();
+    await this.start(settings);
+    return performance.now() - startedAt;
   }
 
-  /** The serving process whose CPU time and memory count. */
+  get port(): number {
+    return this.#known.httpsPort;
+  }
+
+  /** The serving process whose CPU time counts. */
   get servingPid(): number {
-    const [pid] = this.supervisor.pids;
+    const [pid] = this.#known.servingPids;
     if (pid === undefined) throw new Error('no serving process');
     return pid;
   }
 
-  /** Binds hosts to certificates in one revision; resolves when all workers serve it. */
-  async bind(bindings: Iterable<HostBinding>): Promise<void> {
-    const upserts = [...bindings].flatMap(entriesOf);
-    const from = this.#revision === 'empty' ? this.#revision : revision(this.#revision);
-    const to = revision(this.#revision === 'empty' ? 0 : this.#revision + 1);
-    const changes = this.#store.apply({ logId, from, to, upserts, removals: [] });
-    this.#revision = to;
-    const rejections = (await this.#supervisor?.applied(changes)) ?? [];
-    if (rejections.length > 0) throw new Error(`rejected: ${JSON.stringify(rejections)}`);
-    this.#store.settle(to, []);
+  /** All of the node's processes, the supervisor's included. */
+  get pids(): readonly number[] {
+    return [this.#child.pid ?? 0, ...this.#known.servingPids];
   }
 
-  /** Another process takes over what was written. */
-  closeStore(): void {
-    this.#store.close();
+  async stats(): Promise<ServingStats> {
+    const { stats } = await this.#ask({ kind: 'stats' });
+    if (stats === undefined) throw new Error('not started');
+    return stats;
+  }
+
+  /** Binds hosts to certificates in one revision; resolves when all workers serve it. */
+  async bind(bindings: readonly HostBinding[]): Promise<void> {
+    await this.#ask({ kind: 'bind', bindings });
+  }
+
+  async restartWorkers(): Promise<void> {
+    await this.#ask({ kind: 'restart-workers' });
   }
 
   async stop(): Promise<void> {
-    await this.#supervisor?.stop();
-    this.#store.close();
-    rmSync(this.directory, { recursive: true, force: true });
+    await this.#end();
+    rmSync(this.#directory, { recursive: true, force: true });
   }
-}
 
-export interface HostBinding {
-  /** Names the API and its plugin. */
-  readonly n: number;
-  readonly host: string;
-  readonly certificate: ServedCertificate;
-}
+  get #known(): NodeState {
+    if (this.#state === undefined) throw new Error('not started');
+    return this.#state;
+  }
 
-/** Requests for these hosts would go to a port where nothing listens: the figures are the listener's. */
-const nowhere = 'http://127.0.0.1:9';
-const logger = createLogger({ level: 'warn', role: 'load-test' });
+  #fork(): ChildProcess {
+    const child = fork(program, [this.#directory], { serialization: 'advanced' });
+    child.on('message', (reply: NodeReply) => {
+      this.#waiting.get(reply.id)?.(reply);
+      this.#waiting.delete(reply.id);
+    });
+    return child;
+  }
 
-function entriesOf({ n, host, certificate }: HostBinding): SnapshotEntry[] {
-  const id = (kind: string) =>
-    `${kind.repeat(8)}-0000-4000-8000-${n.toString(16).padStart(12, '0')}`;
-  const apiId = id('a') as ApiId; // ids as parsers would make them
-  return [
-    {
-      kind: 'api',
-      value: {
-        id: apiId,
-        createdAt: 0,
-        name: `api-${n}`,
-        requestHost: host,
-        upstreamUrl: nowhere,
-        stripRequestPath: false,
-        preserveHost: false,
-      },
-    },
-    { kind: 'certificate', value: certificate },
-    {
-      kind: 'plugin',
-      value: {
-        id: id('b') as PluginId,
-        name: 'ssl',
-        apiId,
-        createdAt: 0,
-        enabled: true,
-        config: {
-          certificateId: certificate.id,
-          onlyHttps: false,
-          acceptHttpIfAlreadyTerminated: false,
-        },
-      },
-    },
-  ];
+  async #ask(request: NodeRequest): Promise<NodeState> {
+    this.#lastId += 1;
+    const id = this.#lastId;
+    const reply = await new Promise<NodeReply>((resolve) => {
+      this.#waiting.set(id, resolve);
+      this.#child.send({ id, request });
+    });
+    if ('failure' in reply) throw new Error(reply.failure);
+    this.#state = reply.state;
+    return reply.state;
+  }
+
+  async #end(): Promise<void> {
+    if (this.#child.exitCode !== null) return;
+    this.#child.kill('SIGTERM');
+    await once(this.#child, 'exit');
+  }
 }
