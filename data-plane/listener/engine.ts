@@ -34,3 +34,16 @@ export function createHttpApp(): EngineApp {
   // The cast adds the untyped methods above.
   return App() as EngineApp;
 }
+
+/** Longer than an acceptor's thread takes to wake an app's thread. */
+const handOverMs = 20;
+
+/**
+ * Resolves when no connection can reach an app any more that was taken out of its acceptor. One that
+ * was handed over before lies in the queue of the app's loop, behind this thread's own work: the wait
+ * ends behind the loop's next look at it, however late the timer fires.
+ */
+export async function handOversDone(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, handOverMs));
+  await new Promise((resolve) => setImmediate(resolve));
+}

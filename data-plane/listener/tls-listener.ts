@@ -5,7 +5,7 @@ import type { RejectedEntry } from '../../shared/snapshot.js';
 import type { AppliedChanges } from '../store/node-store.js';
 import type { BloomFilter } from './bloom-filter.js';
 import { CertificateProof, hostsToProve } from './certificate-proof.js';
-import type { AppDescriptor } from './engine.js';
+import { type AppDescriptor, handOversDone } from './engine.js';
 import { Generation, type GenerationOptions } from './generation.js';
 import { TlsApp, type TlsAppOptions } from './tls-app.js';
 
@@ -41,8 +41,6 @@ interface Spare {
   readonly history: BloomFilter;
 }
 
-/** A connection is handed over through its app's queue, so one may still come after the removal. */
-const handOverMs = 20;
 const maxDiscarded = 250;
 /** How long connections of a replaced generation are left alone. */
 const lingerMs = 30_000;
@@ -201,10 +199,10 @@ export class TlsListener {
       clearTimeout(leaving);
       void this.#retire(generation);
     };
-    setTimeout(() => {
+    void handOversDone().then(() => {
       generation.owner = { filled: () => {}, emptied: retireIfEmpty };
       retireIfEmpty();
-    }, handOverMs).unref();
+    });
   }
 
   /** Bounds what draining generations hold: the oldest are asked to leave first, and cut at last. */

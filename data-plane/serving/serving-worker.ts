@@ -2,6 +2,7 @@ import { createLogger, type RootLogger } from '../../shared/create-logger.js';
 import type { RejectedEntry } from '../../shared/snapshot.js';
 import { CertificateSource } from '../listener/certificate-source.js';
 import { tls12Ciphers } from '../listener/cipher-policy.js';
+import { handOversDone } from '../listener/engine.js';
 import { HttpListener } from '../listener/http-listener.js';
 import { KeyFile } from '../listener/key-file.js';
 import { TlsListener } from '../listener/tls-listener.js';
@@ -172,6 +173,7 @@ export class ServingWorker {
     this.#tls.startDraining();
     const webSockets = this.#gateway.closeWebSockets();
     if (webSockets > 0) await new Promise((resolve) => setTimeout(resolve, goodbyeMs));
+    await handOversDone();
     const deadline = performance.now() + drainTimeoutMs;
     let quietSince = performance.now();
     let lastSeen = '';
