@@ -39,7 +39,7 @@ class LocalNode {
 
   constructor(options: LocalNodeOptions) {
     this.#options = options;
-    this.#settings = options.settings;
+    this.#settings = nodeSettings(options.settings);
   }
 
   async start(): Promise<readonly Listening[]> {
@@ -48,7 +48,7 @@ class LocalNode {
     const child = fork(entry, ['data-plane', '--run-by-parent'], {
       // The engine prints on standard output and would block on a pipe that nobody reads.
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      env: environmentFor(settings, process.env),
+      env: environmentFor(this.#options.settings, process.env),
     });
     this.#child = child;
     // On this process's own signal the child's end is expected; asking for it comes from `close`.
@@ -112,6 +112,11 @@ class LocalNode {
       ...(tls === undefined ? {} : { proxy_listen_ssl: formatListenAddress(tls) }),
     };
   }
+}
+
+/** The processes that face the network have no use for what opens the log and the vault. */
+function nodeSettings({ event_log: _log, master_key: _masterKey, ...rest }: Settings): Settings {
+  return rest;
 }
 
 /**
