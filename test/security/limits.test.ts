@@ -1,0 +1,105 @@
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { limitConnections } from '../../control-plane/access/connection-limiter.js';
+import { GuessLimiter, toNetwork } from '../../control-plane/access/guess-limiter.js';
+import { maxBodyBytes, RequestLimiter } from '../../control-plane/access/request-limiter.js';
+
+const MiB = 1024 * 1024;
+
+describe('the request limiter', () => {
+  it('bounds what one caller, and all of them, may have under way', () => {
+    const limiter = new RequestLimiter(() => 0, { concurrentPerCaller: 2, concurrent: 3 });
+    const first = limiter.admit('a', 0);
+    limiter.admit('a', 0);
+    expect(limiter.admit('a', 0)).toMatchObject({ admitted: false, limit: '2 requests at a time' });
+    expect(limiter.admit('b', 0).admitted).toBe(true);
+    expect(limiter.admit('b', 0)).toMatchObject({ admitted: false, limit: '3 requests at a time' });
+    if (first.admitted) {
+      first.release();
+      first.release();
+    }
+    expect(limiter.admit('b', 0).admitted).toBe(true);
+    expect(limiter.admit('b', 0).admitted).toBe(false);
+  });
+
+  it('bounds the memory that bodies take, those of unknown length at their worst', () => {
+    const limiter = new RequestLimiter(() => 0, { bodyBytes: 16 * MiB });
+    expect(limiter.admit('a', undefined).admitted).toBe(true);
+    expect(limiter.admit('a', maxBodyBytes)).toMatchObject({ admitted: false });
+    expect(limiter.admit('a', 6 * MiB).admitted).toBe(true);
+    expect(limiter.admit('a', 1)).toMatchObject({ admitted: false });
+    expect(limiter.admit('a', 0).admitted).toBe(true);
+  });
+
+  it('lets a body in that is larger than all bodies may be, to be refused by its reader', () => {
+    const limiter = new RequestLimiter(() => 0, { bodyBytes: 16 * MiB });
+    expect(limiter.admit('a', 2 ** 50).admitted).toBe(true);
+  });
+});
+
+describe('the guess limiter', () => {
+  it('forgives after as long as its longest lock-out', () => {
+    const time = { now: 0 };
+    const limits = { freeGuesses: 0, firstLockMs: 10, longestLockMs: 40 };
+    const limiter = new GuessLimiter(() => time.now, limits);
+    const waits = Array.from({ length: 5 }, () => {
+      limiter.wrong('192.0.2.1');
+      return limiter.lockedForMs('192.0.2.1');
+    });
+    expect(waits).toEqual([10, 20, 40, 40, 40]);
+    time.now = 81;
+    limiter.wrong('192.0.2.1');
+    expect(limiter.lockedForMs('192.0.2.1')).toBe(10);
+  });
+
+  it.each([
+    ['192.0.2.1', '192.0.2.1'],
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['2001:db8::1', '2001:db8:0:0::/64'],
+    ['2001:0DB8:0:0:1::1', '2001:db8:0:0::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+  ])('takes %s for the network %s', (address, network) => {
+    expect(toNetwork(address)).toBe(network);
+  });
+});
+
+it('connections of one address are bounded, and those that end make room', async () => {
+  const server = createServer((socket) => socket.on('error', () => {}).resume());
+  limitConnections(server, { perNetwork: 2 });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const sockets: Socket[] = [];
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  const open = async () => {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => {});
+    sockets.push(socket);
+    await once(socket, 'connect');
+    return socket;
+  };
+  const first = await open();
+  await open();
+  const third = await open();
+  await once(third, 'close');
+  const gone = once(server, 'connection').then(([socket]: Socket[]) => socket);
+  first.destroy();
+  await expect.poll(() => count(server)).toBe(1);
+  const fourth = await open();
+  expect((await gone)?.destroyed).toBe(false);
+  expect(fourth.destroyed).toBe(false);
+});
+
+function count(server: ReturnType<typeof createServer>): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.getConnections((error, connections) =>
+      error === null ? resolve(connections) : reject(error),
+    );
+  });
+}
