@@ -3,6 +3,7 @@ import type { LogLevel } from '../shared/config-schema.js';
 import type { ListenAddress } from '../shared/listen-address.js';
 import type { Logger } from '../shared/logger.js';
 import type { RejectedEntry } from '../shared/snapshot.js';
+import { kernelAdvice } from './kernel-settings.js';
 import { claimPort } from './serving/claim-port.js';
 import type { ServingSettings } from './serving/messages.js';
 import { mergeRejections, withRejections } from './serving/rejections.js';
@@ -75,6 +76,10 @@ export class Supervisor {
       throw error;
     }
     for (const [slot, child] of this.#children) void this.#watch(slot, child);
+    const advice = kernelAdvice(processes > 1);
+    if (advice.length > 0) {
+      this.#options.logger.info({ advice }, 'the system could be set up better for a gateway');
+    }
     return { http, https };
   }
 
