@@ -31,7 +31,7 @@ export interface TlsListenerStats {
   readonly draining: number;
   readonly generations: number;
   readonly contexts: number;
-  /** Apps given up for good, each about 40 KB until the thread ends. */
+  /** Apps given up for good, each about 90 KB until the thread ends. */
   readonly discarded: number;
 }
 
@@ -41,7 +41,7 @@ interface Spare {
   readonly history: BloomFilter;
 }
 
-const maxDiscarded = 250;
+const maxDiscarded = 100;
 /** How long connections of a replaced generation are left alone. */
 const lingerMs = 30_000;
 /** Draining generations whose connections are left alone. */

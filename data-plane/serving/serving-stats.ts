@@ -12,7 +12,7 @@ export interface ServingStats {
   readonly generationsDraining: number;
   readonly generationsTotal: number;
   readonly contexts: number;
-  /** Engine apps given up until their thread ends, about 40 KB each. */
+  /** Engine apps given up until their thread ends, about 90 KB each. */
   readonly discardedApps: number;
   readonly workerRestarts: number;
 }
