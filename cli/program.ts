@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../shared/config.js';
+import { GatewayError } from '../shared/errors.js';
 import { version } from '../shared/version.js';
 import { apiCommand } from './commands/api.js';
 import { certCommand } from './commands/cert.js';
@@ -86,5 +87,5 @@ function explain(error: unknown): string {
   if ('code' in error && error.code === 'EACCES') {
     return `${error.message}. This user may not do that: choose a port above 1023 or another data_dir.`;
   }
-  return error.message;
+  return error instanceof GatewayError ? `${error.message} (${error.code})` : error.message;
 }
