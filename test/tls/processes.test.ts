@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { bar } from './support/bars.js';
 import { leafOf, open, request } from './support/client.js';
+import { eventually } from './support/eventually.js';
 import { Load, Rotation } from './support/load.js';
 import { mint } from './support/mint.js';
 import { TestNode, type TestNodeOptions } from './support/test-node.js';
@@ -155,18 +156,4 @@ async function served(options: TestNodeOptions = {}) {
   await node.bind(1, host, certificate);
   rotation.acknowledged(certificate);
   return { node, certificate, rotation };
-}
-
-/** Tries until `check` passes; its last error if it does not in time. */
-async function eventually(withinMs: number, check: () => unknown): Promise<void> {
-  const deadline = performance.now() + withinMs;
-  for (;;) {
-    try {
-      await check();
-      return;
-    } catch (error) {
-      if (performance.now() > deadline) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-  }
 }
