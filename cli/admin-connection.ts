@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { isLoopback } from '../shared/listen-address.js';
 
@@ -17,6 +18,14 @@ export class AdminRefusal extends Error {
 const defaultUrl = 'http://127.0.0.1:8001';
 const timeoutMs = 30_000;
 const pageSize = 1000;
+const maxAttempts = 20;
+/** A lock-out lasts longer, and waiting for its end is not what a command is for. */
+const longestPauseSeconds = 5;
+
+interface FetchExtras {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+}
 
 /** What `addAdminFlags` lets a user say. */
 export interface AdminOptions {
@@ -97,14 +106,28 @@ export class AdminConnection {
     throw new AdminRefusal(response.status, describe(response.status, parsed));
   }
 
+  /** Waits where the control plane asks for patience: what it did not admit it did not begin. */
   async #fetch(
     method: string,
     path: string,
     body: Answer | undefined,
-    more: {
-      readonly headers?: Readonly<Record<string, string>>;
-      readonly signal?: AbortSignal;
-    } = {},
+    more: FetchExtras = {},
+  ): Promise<Response> {
+    for (let attempt = 1; ; attempt++) {
+      const response = await this.#fetchOnce(method, path, body, more);
+      if (response.status !== 429 || attempt === maxAttempts) return response;
+      const seconds = Number(response.headers.get('retry-after'));
+      if (!(seconds > 0 && seconds <= longestPauseSeconds)) return response;
+      await response.body?.cancel();
+      await delay(seconds * 1000, undefined, more.signal && { signal: more.signal });
+    }
+  }
+
+  async #fetchOnce(
+    method: string,
+    path: string,
+    body: Answer | undefined,
+    more: FetchExtras,
   ): Promise<Response> {
     try {
       return await fetch(`${this.#url}${path}`, {
