@@ -2,9 +2,9 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../ports/clock.js';
 
 export interface RequestLimits {
-  /** Requests a second that one caller may keep up. Default 1,000. */
+  /** Requests a second that one caller may keep up. Default 2,000: an import's pace. */
   readonly perSecond?: number;
-  /** Requests that one caller may send at once after a pause. Default 2,000. */
+  /** Requests that one caller may send at once after a pause. Default 4,000. */
   readonly burst?: number;
   /** Requests of one caller under way at a time, open event streams included. Default 512. */
   readonly concurrentPerCaller?: number;
@@ -41,8 +41,8 @@ export class RequestLimiter {
   constructor(clock: Clock, limits: RequestLimits = {}) {
     this.#clock = clock;
     this.#limits = {
-      perSecond: limits.perSecond ?? 1_000,
-      burst: limits.burst ?? 2_000,
+      perSecond: limits.perSecond ?? 2_000,
+      burst: limits.burst ?? 4_000,
       concurrentPerCaller: limits.concurrentPerCaller ?? 512,
       concurrent: limits.concurrent ?? 1_024,
       bodyBytes: limits.bodyBytes ?? 128 * 1024 * 1024,

@@ -55,6 +55,8 @@ describe('secrets', () => {
       // The answer that makes a token is the one place where it may stand.
       answers.pop();
       await readEverything(send);
+      const metrics = await fetch(`${gateway.adminUrl}/metrics`);
+      answers.push(['GET /metrics', await metrics.text()]);
       await plantToken(gateway.adminUrl, canaries);
 
       const hunt = new CanaryHunt(canaries);

@@ -1,6 +1,10 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { run } from '../../cli/program.js';
+import { table } from '../../cli/table.js';
 import { openAdminAccess } from '../../control-plane/access/admin-access.js';
 import { startAdmin } from '../support/admin-server.js';
 import { silentLogger } from '../support/control-plane.js';
@@ -84,4 +88,24 @@ it('signet sends no token in the clear to another machine', async () => {
   expect(code).toBe(1);
   expect(error).toContain('would travel in the clear');
   expect(error).not.toContain('sgt_x');
+});
+
+it('signet waits where the control plane asks for patience', async () => {
+  let asked = 0;
+  const server = createServer((_request, response) => {
+    asked += 1;
+    if (asked === 1) response.writeHead(429, { 'retry-after': '1' }).end('{}');
+    else response.writeHead(200).end('{"data":[],"total":0}');
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  const { code } = await type(['token', 'list', '--admin', `http://127.0.0.1:${port}`]);
+  expect([code, asked]).toEqual([0, 2]);
+});
+
+it('signet prints no control characters of others to the terminal', () => {
+  const printed = table(['name'], [['\u001b]0;owned\u0007 \u202etset']]);
+  expect(printed).toBe('name\n\ufffd]0;owned\ufffd \ufffdtset\n');
 });
