@@ -17,6 +17,7 @@ const labels: Record<Listening['what'], string> = {
   proxy: 'HTTP proxy',
   admin: 'admin API',
   nodeStream: 'node stream',
+  nodeStatus: 'node status',
 };
 
 /** What a start command prints once everything is up. */

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Closing } from '../shared/closing.js';
 import type { GatewayConfig } from '../shared/config.js';
@@ -84,8 +85,10 @@ async function start(
   followLog(folded, stores, logger, closing);
   resumeMasterKeyRotation(stores, logger);
 
-  const ca = await openClusterCa(join(config.dataDir, 'cluster'), clock());
-  const clusterDatabase = openClusterDatabase(join(config.dataDir, 'cluster', 'members.sqlite'));
+  const clusterDirectory = join(config.dataDir, 'cluster');
+  mkdirSync(clusterDirectory, { recursive: true, mode: 0o700 });
+  const ca = await openClusterCa(config.clusterCaDir ?? clusterDirectory, clock());
+  const clusterDatabase = openClusterDatabase(join(clusterDirectory, 'members.sqlite'));
   closing.add(() => clusterDatabase.close());
   const members = new ClusterMembers({
     database: clusterDatabase,

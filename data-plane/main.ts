@@ -13,6 +13,7 @@ import type { ServingSettings } from './serving/messages.js';
 import { snapshotApplier } from './snapshot/apply-snapshot.js';
 import { joinCluster } from './snapshot/join-cluster.js';
 import { type ControlPlaneLink, connectToControlPlane } from './snapshot/subscriber.js';
+import { startNodeStatusServer } from './status/node-status-server.js';
 import type { NodeStoreWriter } from './store/node-store.js';
 import { openNodeStoreWriter } from './store/open-node-store.js';
 import { Supervisor } from './supervisor.js';
@@ -89,10 +90,24 @@ async function start(
   // Nice to have, not needed: a node serves what it has, with or without a control plane.
   await Promise.race([link.whenCurrent(), delay(firstSnapshotWaitMs, undefined, { ref: false })]);
 
-  const listening: readonly Listening[] = [
+  const listening: Listening[] = [
     { what: 'proxy', address: served.http },
     { what: 'proxyTls', address: served.https },
   ];
+  if (config.nodeStatusListen) {
+    const status = await startNodeStatusServer({
+      listen: config.nodeStatusListen,
+      nodeName,
+      version,
+      health: () => health.current,
+      stats: () => health.stats,
+      link: () => link.status,
+      snapshot: () => ({ revision: store.revision, digest: store.digest }),
+      clock: Date.now,
+    });
+    closing.add(() => status.close());
+    listening.push({ what: 'nodeStatus', address: status.address });
+  }
   return { listening, close: () => closing.run() };
 }
 

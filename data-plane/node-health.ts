@@ -36,6 +36,11 @@ export class NodeHealthReport {
     return { workers, workersWanted, ready, traffic };
   }
 
+  /** As of the last second; `undefined` until the processes first answered. */
+  get stats(): ServingStats | undefined {
+    return this.#stats;
+  }
+
   async refresh(): Promise<void> {
     try {
       this.#stats = await this.#options.stats();

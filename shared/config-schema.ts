@@ -69,6 +69,22 @@ const properties = {
     '127.0.0.1:8002',
     'Stream from the control plane to its nodes, mutual TLS 1.3.',
   ),
+  cluster_ca_dir: Type.Optional(
+    path(
+      'Directory of the cluster CA, which control planes of one event log share; unset: in the data directory.',
+    ),
+  ),
+  node_status_listen: Type.Optional(
+    Type.Decode(
+      Type.String({
+        pattern: listenAddressPattern,
+        expects: 'host:port, IPv6 as [::1]:8003',
+        description:
+          "A node's own `/ready`, `/live`, `/status` and `/metrics`, for balancers and monitoring; unset: none.",
+      }),
+      parseListenAddress,
+    ),
+  ),
   ssl_cert_path: Type.Optional(
     path('PEM chain for names without a certificate of their own; self-made if unset.'),
   ),

@@ -2,7 +2,7 @@ import type { ListenAddress } from './listen-address.js';
 
 /** A listener that is up, with the port that the system chose where 0 was asked for. */
 export interface Listening {
-  readonly what: 'proxy' | 'proxyTls' | 'admin' | 'nodeStream';
+  readonly what: 'proxy' | 'proxyTls' | 'admin' | 'nodeStream' | 'nodeStatus';
   readonly address: ListenAddress;
 }
 

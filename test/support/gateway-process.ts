@@ -17,7 +17,7 @@ export interface GatewayOptions {
 /** Ports by listener, as the process printed them. */
 interface Announcement {
   readonly listening: Readonly<
-    Partial<Record<'proxy' | 'proxyTls' | 'admin' | 'nodeStream', string>>
+    Partial<Record<'proxy' | 'proxyTls' | 'admin' | 'nodeStream' | 'nodeStatus', string>>
   >;
 }
 
@@ -83,6 +83,9 @@ export class GatewayProcess {
   }
   get nodePort(): number {
     return this.#port('nodeStream');
+  }
+  get statusUrl(): string {
+    return `http://127.0.0.1:${this.#port('nodeStatus')}`;
   }
   get adminUrl(): string {
     return `http://127.0.0.1:${this.#port('admin')}`;
