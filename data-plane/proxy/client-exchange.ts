@@ -5,6 +5,13 @@ import type { ProxyError } from './proxy-error.js';
 import type { ProxyLimits } from './proxy-limits.js';
 import type { RelayData } from './web-socket/web-socket-relay.js';
 
+/** The engine's cork buffer, one per thread. */
+const corkBytes = 16 * 1024;
+/** What the engine writes of itself: `HTTP/1.1 `, its date, its mark, the framing, the blank line. */
+const engineHeadBytes = 160;
+/** Two line ends and a size in hexadecimal digits around each chunk. */
+const chunkOverheadBytes = 12;
+
 /** Status line and fields of a response to the client, nothing of its framing. */
 export interface ResponseStart {
   /** `200 OK`. */
@@ -72,6 +79,9 @@ export class ClientExchange {
 
   #length: ResponseLength = 'none';
   #remainder: Buffer | undefined;
+  /** Bytes that the engine's cork buffer still takes in this batch. */
+  #corkRoom = 0;
+  #overflow: Buffer[] = [];
   #blocked = false;
   #finishing = false;
   #lastWriteAt = 0;
@@ -141,15 +151,21 @@ export class ClientExchange {
       writes();
       return;
     }
+    this.#inCork(writes);
+    while (this.#overflow.length > 0 && !this.isOver) this.#inCork(() => this.#writeOverflow());
+    if (this.#cutPending) this.cut();
+  }
+
+  #inCork(writes: () => void): void {
     this.#res.cork(() => {
       this.#corked = true;
+      this.#corkRoom = corkBytes;
       try {
         writes();
       } finally {
         this.#corked = false;
       }
     });
-    if (this.#cutPending) this.cut();
   }
 
   /** A whole response at once. Does nothing if one has been started. */
@@ -157,6 +173,11 @@ export class ClientExchange {
     this.#write(() => {
       if (this.#state !== 'open') return;
       this.#writeStart(start);
+      if (Buffer.isBuffer(body) && body.length > this.#corkRoom && !this.closeAfter) {
+        this.#beginBody(body.length);
+        this.#writePiece(body);
+        return;
+      }
       this.#end();
       if (body === undefined) this.#endWithoutBody();
       else this.#res.end(body, this.closeAfter);
@@ -180,17 +201,21 @@ export class ClientExchange {
   start(start: ResponseStart, length: ResponseLength): void {
     this.#write(() => {
       if (this.#state !== 'open') return;
-      this.#state = 'started';
-      // The engine can't close after a body of known length, so such a response goes out in chunks.
-      this.#length = typeof length === 'number' && this.closeAfter ? 'unknown' : length;
-      this.#lastWriteAt = this.#context.now();
       this.#writeStart(start);
-      this.#res.onWritable(() => {
-        this.#context.turn.run(() => this.#onWritable());
-        return true;
-      });
-      this.#tick();
+      // The engine can't close after a body of known length, so such a response goes out in chunks.
+      this.#beginBody(typeof length === 'number' && this.closeAfter ? 'unknown' : length);
     });
+  }
+
+  #beginBody(length: ResponseLength): void {
+    this.#state = 'started';
+    this.#length = length;
+    this.#lastWriteAt = this.#context.now();
+    this.#res.onWritable(() => {
+      this.#context.turn.run(() => this.#onWritable());
+      return true;
+    });
+    this.#tick();
   }
 
   /** Sends the start on its own, where the engine can: not before a body of unknown length. */
@@ -217,7 +242,7 @@ export class ClientExchange {
     this.#write(() => {
       if (this.#state !== 'started') return;
       this.#finishing = true;
-      if (!this.#blocked) this.#finishStarted();
+      if (!this.#blocked && this.#overflow.length === 0) this.#finishStarted();
     });
   }
 
@@ -283,9 +308,12 @@ export class ClientExchange {
   #writeStart({ status, fields, binary }: ResponseStart): void {
     const res = this.#res;
     res.writeStatus(status);
+    this.#corkRoom -= status.length + engineHeadBytes;
     for (let i = 0; i < fields.length; i += 2) {
       const value = fields[i + 1] as string; // fields come in pairs
-      res.writeHeader(fields[i] as string, binary ? Buffer.from(value, 'latin1') : value);
+      const name = fields[i] as string;
+      this.#corkRoom -= name.length + value.length + 4;
+      res.writeHeader(name, binary ? Buffer.from(value, 'latin1') : value);
     }
   }
 
@@ -295,9 +323,7 @@ export class ClientExchange {
       return;
     }
     if (typeof this.#length !== 'number') {
-      // What the client does not take the engine keeps.
-      if (this.#res.write(piece)) this.#progressed();
-      else this.#blocked = true;
+      this.#writeChunk(piece);
       return;
     }
     const before = this.#res.getWriteOffset();
@@ -312,6 +338,32 @@ export class ClientExchange {
       if (rest.length < piece.length) this.#lastWriteAt = this.#context.now();
       this.#blocked = true;
     }
+  }
+
+  /**
+   * A piece of a body of unknown length; what the client does not take the engine keeps. But a write
+   * that overflows the cork buffer is lost without a trace if the kernel does not even take what was
+   * corked before it. So writes fill the buffer at the most, and what is left goes into the next.
+   */
+  #writeChunk(piece: Buffer): void {
+    const room = this.#corkRoom - chunkOverheadBytes;
+    if (this.#overflow.length > 0 || room <= 0) {
+      this.#overflow.push(piece);
+      return;
+    }
+    const fits = piece.length <= room ? piece : piece.subarray(0, room);
+    this.#corkRoom -= fits.length + chunkOverheadBytes;
+    if (this.#res.write(fits)) this.#progressed();
+    else this.#blocked = true;
+    if (fits !== piece) this.#overflow.push(piece.subarray(room));
+  }
+
+  /** Runs before the read that the pieces are views of returns. */
+  #writeOverflow(): void {
+    const pieces = this.#overflow;
+    this.#overflow = [];
+    for (const piece of pieces) this.#writeChunk(piece);
+    if (this.#finishing && !this.#blocked && this.#overflow.length === 0) this.#finishStarted();
   }
 
   #progressed(): void {
@@ -381,6 +433,7 @@ export class ClientExchange {
     if (this.#paused) this.#resume();
     this.#state = 'ended';
     this.#remainder = undefined;
+    this.#overflow = [];
     if (this.#ticking) this.#context.ticker.remove(this);
   }
 
@@ -388,6 +441,7 @@ export class ClientExchange {
     if (this.isOver) return;
     this.#state = 'aborted';
     this.#remainder = undefined;
+    this.#overflow = [];
     if (this.#ticking) this.#context.ticker.remove(this);
     this.#owner.aborted({
       source: 'downstream',

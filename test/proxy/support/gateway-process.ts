@@ -37,8 +37,10 @@ function forwardingLogger(bound: Record<string, unknown>): Logger {
 
 const counters = { requestsTotal: 0, requestsActive: 0, upstreamFailures: 0, clientAborts: 0 };
 let draining = false;
+const store = new MemoryStore(options.apis);
+const routes = new RouteTable(store);
 const gateway = new Gateway({
-  routes: new RouteTable(new MemoryStore(options.apis)),
+  routes,
   logger: forwardingLogger({}),
   product: 'signet/0.0.0',
   counters,
@@ -83,8 +85,17 @@ if (options.tls !== undefined) {
 }
 report({ type: 'listening', httpPort, httpsPort });
 
-process.on('message', (message: { readonly type: string }) => {
+type Command =
+  | { readonly type: 'apis'; readonly apis: readonly ApiSpec[] }
+  | { readonly type: 'drain' | 'close-web-sockets' | 'counters' };
+
+process.on('message', (message: Command) => {
   switch (message.type) {
+    case 'apis':
+      store.replace(message.apis);
+      routes.refresh({ revision: store.revision(), hosts: 'all', patternsChanged: true });
+      report({ type: 'serving' });
+      break;
     case 'drain':
       draining = true;
       report({ type: 'draining' });

@@ -26,6 +26,8 @@ export class TestGateway {
   readonly #process: ChildProcess;
   readonly #reports: Report[] = [];
   readonly #waiting = new Set<() => void>();
+  /** Whether it can serve the next test. */
+  isReusable = true;
   httpPort = 0;
   httpsPort = 0;
 
@@ -85,9 +87,18 @@ export class TestGateway {
     return await this.report<Report & LogLine>(matches);
   }
 
+  /** Cannot be undone: see `isReusable`. */
   async drain(): Promise<void> {
+    this.isReusable = false;
     this.#process.send({ type: 'drain' });
     await this.report(({ type }) => type === 'draining');
+  }
+
+  /** Serves other APIs from now on and forgets what was reported before. */
+  async serve(apis: GatewayProcessOptions['apis']): Promise<void> {
+    this.#reports.length = 0;
+    this.#process.send({ type: 'apis', apis });
+    await this.report(({ type }) => type === 'serving');
   }
 
   closeWebSockets(): void {

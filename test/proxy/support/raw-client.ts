@@ -146,7 +146,11 @@ function parse(data: Buffer, ended: boolean, toHead: boolean) {
     for (;;) {
       const lineEnd = data.indexOf('\r\n', at);
       if (lineEnd === -1) return undefined;
-      const size = Number.parseInt(data.toString('latin1', at, lineEnd), 16);
+      const line = data.toString('latin1', at, lineEnd);
+      if (!/^[0-9a-f]{1,8}$/i.test(line)) {
+        throw new Error(`not a chunk size at byte ${at}: ${JSON.stringify(line.slice(0, 80))}`);
+      }
+      const size = Number.parseInt(line, 16);
       if (data.length < lineEnd + 2 + size + 2) return undefined;
       pieces.push(data.subarray(lineEnd + 2, lineEnd + 2 + size));
       at = lineEnd + 2 + size + 2;

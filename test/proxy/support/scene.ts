@@ -1,11 +1,14 @@
 import type { TlsOptions } from 'node:tls';
-import { afterEach } from 'vitest';
+import { afterAll, afterEach } from 'vitest';
 import { TestGateway } from './gateway.js';
 import type { GatewayProcessOptions } from './gateway-process.js';
 import { RawClient } from './raw-client.js';
 import { type Behaviour, RawUpstream } from './raw-upstream.js';
 
-/** Gateways, upstreams and clients of one test; all are closed after it, in reverse order. */
+/**
+ * Gateways, upstreams and clients of one test. All but the gateways are closed after it, in reverse
+ * order; a gateway's process serves the next test that wants the same options.
+ */
 export interface Scene {
   gateway(options: GatewayProcessOptions): Promise<TestGateway>;
   /** A string or buffer is what every request is answered with. */
@@ -21,11 +24,30 @@ export function useScene(): Scene {
     opened.push(item);
     return item;
   };
+  const idle = new Map<string, TestGateway>();
+  const inUse = new Map<TestGateway, string>();
   afterEach(async () => {
     for (const item of opened.splice(0).reverse()) await item.close();
+    for (const [gateway, key] of inUse) {
+      if (gateway.isReusable && !idle.has(key)) idle.set(key, gateway);
+      else await gateway.close();
+    }
+    inUse.clear();
+  });
+  afterAll(async () => {
+    for (const gateway of idle.values()) await gateway.close();
+    idle.clear();
   });
   return {
-    gateway: async (options) => keep(await TestGateway.start(options)),
+    gateway: async ({ apis, ...options }) => {
+      const key = JSON.stringify(options);
+      const known = idle.get(key);
+      idle.delete(key);
+      const gateway = known ?? (await TestGateway.start({ apis, ...options }));
+      inUse.set(gateway, key);
+      if (known !== undefined) await gateway.serve(apis);
+      return gateway;
+    },
     upstream: async (behaviour, tls) =>
       keep(
         await (typeof behaviour === 'function'
