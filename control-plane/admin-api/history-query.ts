@@ -1,4 +1,3 @@
-import type { FastifyRequest } from 'fastify';
 import { parseRevision, type Revision } from '../../shared/revision.js';
 import type { FoldedLog } from '../application/folded-log.js';
 import type { HistoryIndex } from '../projections/history-index.js';
@@ -58,10 +57,4 @@ export function momentOf(
 
 export function nothingThere(message: string): Refusal {
   return new Refusal(404, { code: 'no-such-revision', message });
-}
-
-/** The last path parameter as text. */
-export function pathParameter(request: FastifyRequest, name: string): string {
-  const parameters = request.params as Readonly<Record<string, string>>;
-  return parameters[name] ?? '';
 }

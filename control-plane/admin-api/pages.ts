@@ -1,7 +1,8 @@
 import type { FastifyRequest } from 'fastify';
 import type { Map as ImmutableMap } from 'immutable';
+import { isUuid } from './ids.js';
 import { invalid } from './refusal.js';
-import { type FieldTable, isUuid } from './schemas/fields.js';
+import type { FieldTable } from './schemas/fields.js';
 
 const defaultSize = 100;
 const maxSize = 1000;

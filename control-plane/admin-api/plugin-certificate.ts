@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Certificate, CertificateId, KeyId } from '../../shared/gateway-model.js';
 import type { KeyMaterial, KeyMaterials } from '../application/key-custody.js';
 import { checkPair, checkSameKey } from '../certificates/check-pair.js';
@@ -6,6 +5,7 @@ import type { Intake, IntakeFault } from '../certificates/intake-fault.js';
 import { type ParsedChain, parseChain } from '../certificates/parse-chain.js';
 import { type ParsedKey, parsePrivateKey } from '../certificates/parse-key.js';
 import type { CertificateChoice } from '../domain/commands.js';
+import { newId } from './ids.js';
 import type { Errors } from './schemas/fields.js';
 import { sealedKey } from './schemas/plugin-schema.js';
 
@@ -96,9 +96,8 @@ function uploadOf(upload: NewCertificate | undefined, basedOn?: CertificateId): 
 
 function newCertificate(chain: ParsedChain, key: KeyMaterial): NewCertificate {
   const { chainPem, fingerprint256, names, notBefore, notAfter, keyAlgorithm } = chain;
-  // randomUUID makes lower-case version 4 UUIDs, which is what the brands say.
-  const keyId = randomUUID() as KeyId;
-  const id = randomUUID() as CertificateId;
+  const keyId = newId<KeyId>();
+  const id = newId<CertificateId>();
   const certificate: Certificate = {
     id,
     keyId,

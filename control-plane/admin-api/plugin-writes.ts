@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { GatewayEvent } from '../../shared/events.js';
 import type { Api, ApiId, Certificate, PluginId, SslPlugin } from '../../shared/gateway-model.js';
 import { certificateWarnings } from '../certificates/certificate-warnings.js';
@@ -7,6 +6,7 @@ import type { PluginSettings } from '../domain/commands.js';
 import type { GatewayState } from '../domain/state.js';
 import type { AdminContext } from './admin-context.js';
 import type { RawObject } from './body/raw-value.js';
+import { newId, parseId } from './ids.js';
 import { queryOf } from './pages.js';
 import { type IntakeRules, readNewPair, readPairChange } from './plugin-certificate.js';
 import { setTag, tagOf } from './preconditions.js';
@@ -28,7 +28,7 @@ export type PluginScope = (state: GatewayState) => Api | undefined;
 export type PluginOf = (state: GatewayState) => SslPlugin;
 
 export function createPlugin(admin: AdminContext, call: Call, scope: PluginScope): Promise<void> {
-  const id = randomUUID() as PluginId;
+  const id = newId<PluginId>();
   return write({
     admin,
     ...call,
@@ -39,7 +39,7 @@ export function createPlugin(admin: AdminContext, call: Call, scope: PluginScope
 
 /** PUT: creates without an id, else replaces the plugin of that id. */
 export function putPlugin(admin: AdminContext, call: Call, scope: PluginScope): Promise<void> {
-  const id = randomUUID() as PluginId;
+  const id = newId<PluginId>();
   return write({
     admin,
     ...call,
@@ -53,10 +53,8 @@ export function putPlugin(admin: AdminContext, call: Call, scope: PluginScope): 
     },
     answer: pluginAnswer(admin, call, (state) => {
       const given = call.parameters.get('id');
-      const plugin =
-        typeof given === 'string'
-          ? state.plugins.get(given.trim().toLowerCase() as PluginId)
-          : undefined;
+      const pluginId = typeof given === 'string' ? parseId<PluginId>(given.trim()) : undefined;
+      const plugin = pluginId && state.plugins.get(pluginId);
       if (plugin === undefined) throw notFound();
       return plugin;
     }),
@@ -100,8 +98,7 @@ function planCreation(
   return {
     command: {
       type: 'AddPlugin',
-      // Read as a UUID in lower case by the field table.
-      id: (input.id ?? freshId) as PluginId,
+      id: parseId<PluginId>(input.id) ?? freshId,
       createdAt: input.created_at ?? admin.clock(),
       ...(apiId !== undefined && { apiId }),
       settings: wholeSettings(input),
@@ -121,7 +118,8 @@ function planReplacement(
 ): PlannedWrite {
   const errors: Errors = new Map();
   const input = readWhole(admin, call.parameters, errors);
-  const before = input.id === undefined ? undefined : state.plugins.get(input.id as PluginId);
+  const id = parseId<PluginId>(input.id);
+  const before = id && state.plugins.get(id);
   if (input.id !== undefined && !isUnder(before, api)) throw notFound();
   if (before === undefined) throw invalid(errors);
   const change = readPairChange(
@@ -222,8 +220,8 @@ function wholeSettings({ enabled, config }: PluginInput): PluginSettings {
 /** @throws Refusal 404 for an API that is not there. */
 function apiIdOf(state: GatewayState, { api_id: given }: PluginInput): ApiId | undefined {
   if (given === undefined) return undefined;
-  const apiId = given as ApiId;
-  if (state.apis.has(apiId)) return apiId;
+  const apiId = parseId<ApiId>(given);
+  if (apiId !== undefined && state.apis.has(apiId)) return apiId;
   throw new Refusal(404, { api_id: `does not exist with value '${given}'` });
 }
 

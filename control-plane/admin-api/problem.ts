@@ -6,6 +6,7 @@ import type { Refusal } from './refusal.js';
  * `message` becomes the detail; what else it holds are extension members.
  */
 export function problemOf({ status, body = {} }: Refusal): object {
+  // A refusal's body is a plain object, whose members are looked at one by one.
   const { message, code, ...extensions } = body as Readonly<Record<string, unknown>>;
   return {
     type: typeof code === 'string' ? `urn:signet:problem:${code}` : 'about:blank',

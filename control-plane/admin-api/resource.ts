@@ -38,6 +38,12 @@ export interface Resource {
   readonly problems?: true;
 }
 
+/** A parameter of the route's path, percent-decoded: whatever the client wrote. */
+export function pathParameter({ params }: FastifyRequest, name: string): string {
+  // The router gives an object of texts, by the names in the route's pattern.
+  return (params as Readonly<Record<string, string>>)[name] ?? '';
+}
+
 /**
  * Registers a path with its operations, in Kong's order of refusals: no Content-Type (415), unreadable
  * body (400), unknown entity (404), method (405), then the operation's own.

@@ -138,6 +138,8 @@ function answerError(
     case 'SIGNET_APPEND_OUTCOME_UNKNOWN':
       logger.error({ err: error, correlationId }, 'whether a write stands is not known');
       return sendRefusal(reply, unavailable('Whether this was recorded is not known, look first'));
+    case 'SIGNET_LOG_TRIMMED':
+      return sendRefusal(reply, new Refusal(410, { code: 'log-trimmed', message: error.message }));
     case 'SIGNET_EVENT_TOO_LARGE':
       return sendRefusal(reply, new Refusal(413, { message: 'This is too large to be recorded' }));
     default:

@@ -1,15 +1,15 @@
-import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { GatewayEvent } from '../../../shared/events.js';
 import type { Api, ApiId } from '../../../shared/gateway-model.js';
 import type { GatewayState } from '../../domain/state.js';
 import type { AdminContext } from '../admin-context.js';
+import { newId, parseId } from '../ids.js';
 import { page } from '../pages.js';
 import { setTag, tagOf } from '../preconditions.js';
 import { invalid, notFound, Refusal } from '../refusal.js';
-import { addResource, type Call } from '../resource.js';
+import { addResource, type Call, pathParameter } from '../resource.js';
 import { apiFields, presentApi, readApiChanges, readWholeApi } from '../schemas/api-schema.js';
-import { type Errors, isUuid } from '../schemas/fields.js';
+import type { Errors } from '../schemas/fields.js';
 import {
   documentSchema,
   inputSchema,
@@ -90,9 +90,8 @@ export function addApiRoutes(server: FastifyInstance, admin: AdminContext): void
 
 /** The API that a path names: a UUID is an id, anything else a name. @throws Refusal 404 */
 export function apiOf(state: GatewayState, request: FastifyRequest): Api {
-  const { api: text } = request.params as { readonly api: string };
-  // Whatever the client wrote: an id that no API has simply finds none.
-  const id = isUuid(text) ? (text.toLowerCase() as ApiId) : state.apiIdByName.get(text);
+  const text = pathParameter(request, 'api');
+  const id = parseId<ApiId>(text) ?? state.apiIdByName.get(text);
   const api = id === undefined ? undefined : state.apis.get(id);
   if (api === undefined) throw notFound();
   return api;
@@ -102,8 +101,7 @@ function createApi(admin: AdminContext, call: Call): Promise<void> {
   const errors: Errors = new Map();
   const read = readWholeApi(call.parameters, errors);
   if (read === undefined) throw invalid(errors);
-  // Read as a UUID in lower case by the field table, or just made.
-  const id = (read.input.id ?? randomUUID()) as ApiId;
+  const id = parseId<ApiId>(read.input.id) ?? newId<ApiId>();
   const createdAt = read.input.created_at ?? admin.clock();
   return write({
     admin,
@@ -121,9 +119,9 @@ function replaceApi(admin: AdminContext, call: Call): Promise<void> {
   const read = readWholeApi(call.parameters, errors);
   if (read === undefined) throw invalid(errors);
   const { id: given, created_at: createdAt } = read.input;
+  const id = parseId<ApiId>(given);
   // A blank id is no id.
-  if (given === undefined) return createApi(admin, call);
-  const id = given as ApiId;
+  if (id === undefined) return createApi(admin, call);
   return write({
     admin,
     ...call,

@@ -8,10 +8,10 @@ import type { EventQuery } from '../../projections/history-index.js';
 import type { AdminContext } from '../admin-context.js';
 import { streamEvents } from '../event-stream.js';
 import { badParameter, limitParameter, revisionParameter } from '../history-query.js';
+import { parseId } from '../ids.js';
 import { queryOf } from '../pages.js';
 import { presentEvent } from '../present-event.js';
 import { addResource } from '../resource.js';
-import { isUuid } from '../schemas/fields.js';
 import { eventPageSchema, eventQuerySchema } from '../schemas/history-schema.js';
 
 // One entry per type, so that a new type of event cannot be forgotten here.
@@ -114,8 +114,7 @@ function filtersOf(query: URLSearchParams, state: GatewayState): Filters {
 
 /** By id, also of an API that is gone, or by the name it has now. */
 function apiIdOf(text: string, { apiIdByName }: GatewayState): ApiId {
-  if (isUuid(text)) return text.toLowerCase() as ApiId;
-  const id = apiIdByName.get(text);
+  const id = parseId<ApiId>(text) ?? apiIdByName.get(text);
   if (id === undefined)
     throw badParameter('api', 'the id of an API, or the name of one that is there');
   return id;

@@ -7,7 +7,7 @@ import type { NodeRegistry, NodeStatus } from '../../distribution/node-registry.
 import type { AdminContext } from '../admin-context.js';
 import { queryOf } from '../pages.js';
 import { invalid, notFound } from '../refusal.js';
-import { addResource, type Call } from '../resource.js';
+import { addResource, type Call, pathParameter } from '../resource.js';
 import type { JsonSchema } from '../schemas/json-schema.js';
 import {
   ackSchema,
@@ -82,7 +82,7 @@ export function addNodeRoutes(
       GET: {
         schema: { summary: 'Which nodes serve a revision', response: { 200: appliedSchema } },
         handle: ({ request, reply }) => {
-          const { revision: text } = request.params as { readonly revision: string };
+          const text = pathParameter(request, 'revision');
           const revision = parseRevision(text);
           if (revision === undefined) throw notFound();
           void reply.send(presentApplied(reportOn(options, revision, 'all')));
@@ -127,7 +127,7 @@ export function addNodeRoutes(
 
 /** The node that a path names, by its id, or by its name where only one has it. @throws Refusal 404 */
 function nodeOf(registry: NodeRegistry, request: FastifyRequest) {
-  const { node: text } = request.params as { readonly node: string };
+  const text = pathParameter(request, 'node');
   const byId = registry.node(text.toLowerCase());
   if (byId) return byId;
   const [byName, ...others] = registry.nodes().filter(({ name }) => name === text);

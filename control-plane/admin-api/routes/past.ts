@@ -5,11 +5,11 @@ import type { GatewayState } from '../../domain/state.js';
 import type { History } from '../../projections/history.js';
 import type { BindingNote, HistoryIndex } from '../../projections/history-index.js';
 import type { AdminContext } from '../admin-context.js';
-import { badParameter, momentOf, pathParameter } from '../history-query.js';
+import { badParameter, momentOf } from '../history-query.js';
 import { queryOf } from '../pages.js';
 import { setTag } from '../preconditions.js';
 import { presentBinding, presentCertificate } from '../present-event.js';
-import { addResource } from '../resource.js';
+import { addResource, pathParameter } from '../resource.js';
 import { presentApi } from '../schemas/api-schema.js';
 import { bindingSchema, momentQuerySchema, stateSchema } from '../schemas/history-schema.js';
 

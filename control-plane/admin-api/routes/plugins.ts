@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { PluginId, SslPlugin } from '../../../shared/gateway-model.js';
 import type { GatewayState } from '../../domain/state.js';
 import type { AdminContext } from '../admin-context.js';
+import { parseId } from '../ids.js';
 import { page } from '../pages.js';
 import {
   certificateOf,
@@ -12,8 +13,7 @@ import {
 } from '../plugin-writes.js';
 import { setTag, tagOf } from '../preconditions.js';
 import { invalid, notFound, Refusal } from '../refusal.js';
-import { addResource, type Operation, type Resource } from '../resource.js';
-import { isUuid } from '../schemas/fields.js';
+import { addResource, type Operation, pathParameter, type Resource } from '../resource.js';
 import {
   documentSchema,
   inputSchema,
@@ -126,9 +126,12 @@ export function pluginOperations(
 
 /** @throws Refusal 400 if the path holds no UUID, 404 if no plugin has it. */
 export function findPlugin(state: GatewayState, request: FastifyRequest): SslPlugin {
-  const { id } = request.params as { readonly id: string };
-  if (!isUuid(id)) throw invalid(new Map([['id', `${id.slice(0, 200)} is not a valid uuid`]]));
-  const plugin = state.plugins.get(id.toLowerCase() as PluginId);
+  const text = pathParameter(request, 'id');
+  const id = parseId<PluginId>(text);
+  if (id === undefined) {
+    throw invalid(new Map([['id', `${text.slice(0, 200)} is not a valid uuid`]]));
+  }
+  const plugin = state.plugins.get(id);
   if (plugin === undefined) throw notFound();
   return plugin;
 }
@@ -140,7 +143,7 @@ function schemaOperation({ pluginsAvailable }: AdminContext): Operation {
       response: { 200: { type: 'object', additionalProperties: true } },
     },
     handle: ({ request, reply }) => {
-      const { name } = request.params as { readonly name: string };
+      const name = pathParameter(request, 'name');
       if (!pluginsAvailable.includes(name)) {
         throw new Refusal(404, { message: `No plugin named '${name.slice(0, 200)}'` });
       }

@@ -6,11 +6,11 @@ import type { GatewayState } from '../../domain/state.js';
 import type { AdminContext } from '../admin-context.js';
 import type { RawObject, RawValue } from '../body/raw-value.js';
 import { momentOf } from '../history-query.js';
+import { parseId } from '../ids.js';
 import { refusalFor } from '../kong-rejections.js';
 import { presentEvent } from '../present-event.js';
 import { Refusal } from '../refusal.js';
 import { addResource, type Call } from '../resource.js';
-import { isUuid } from '../schemas/fields.js';
 import { rollbackAnswerSchema, rollbackSchema } from '../schemas/history-schema.js';
 import { write } from '../write.js';
 import type { PastRoutesOptions } from './past.js';
@@ -98,9 +98,7 @@ function scopeOf(
     return { kind: 'host', requestHost: host };
   }
   if (api === undefined) return { kind: 'everything' };
-  const apiId = isUuid(api)
-    ? (api.toLowerCase() as ApiId)
-    : (state.apiIdByName.get(api) ?? target.apiIdByName.get(api));
+  const apiId = parseId<ApiId>(api) ?? state.apiIdByName.get(api) ?? target.apiIdByName.get(api);
   if (apiId === undefined || !(state.apis.has(apiId) || target.apis.has(apiId))) {
     throw new Refusal(404, { code: 'no-such-api', message: 'No API has, or had, this id or name' });
   }

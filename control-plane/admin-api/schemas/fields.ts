@@ -1,4 +1,5 @@
 import type { RawObject, RawValue } from '../body/raw-value.js';
+import { isUuid } from '../ids.js';
 
 /**
  * One table per entity says everything about its fields. Validation with Kong's messages, the
@@ -65,12 +66,6 @@ export type Document<T extends FieldTable> = {
 } & { readonly [K in OptionalKeys<T>]?: DocumentValueOf<T[K]> };
 
 export type Errors = Map<string, string>;
-
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-
-export function isUuid(value: string): boolean {
-  return uuid.test(value);
-}
 
 /**
  * Reads the fields of `table` out of `raw`, which is not to be trusted. Every fault goes into `errors`;
