@@ -28,7 +28,7 @@ export async function openFoldedLog(
 ): Promise<FoldedLog> {
   const { log, dataDir, clock, logger } = options;
   const files = dataFiles(dataDir);
-  const snapshots = new FileStateSnapshotStore({ path: files.stateSnapshot, logger });
+  const snapshots = new FileStateSnapshotStore(files.stateSnapshot);
   const folded = new FoldedLog(log, logger, await loadFoldedState(log, snapshots, logger));
   const keeper = new SnapshotKeeper({ folded, snapshots, logger });
   closing.add(() => keeper.close());

@@ -1,18 +1,16 @@
 import { createHash, type Hash } from 'node:crypto';
-import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
-import type { Logger } from '../../shared/logger.js';
 import { revision } from '../../shared/revision.js';
-import type { SnapshotPlace, StateSnapshot, StateSnapshotStore } from '../ports/state-snapshot.js';
+import {
+  SnapshotDamagedError,
+  type SnapshotPlace,
+  type StateSnapshot,
+  type StateSnapshotStore,
+} from '../ports/state-snapshot.js';
 import { hasErrno, syncDirectory } from './private-file.js';
-
-export interface FileStateSnapshotOptions {
-  /** Its directory must exist. */
-  readonly path: string;
-  readonly logger: Logger;
-}
 
 /**
  * One file: a magic word, then parts of `length (32 bits, big-endian) | bytes`, an empty part as the
@@ -20,27 +18,28 @@ export interface FileStateSnapshotOptions {
  */
 export class FileStateSnapshotStore implements StateSnapshotStore {
   readonly #path: string;
-  readonly #logger: Logger;
 
-  constructor(options: FileStateSnapshotOptions) {
-    this.#path = options.path;
-    this.#logger = options.logger;
+  /** The directory of `path` must exist. */
+  constructor(path: string) {
+    this.#path = path;
   }
 
   async load(): Promise<StateSnapshot | undefined> {
-    let bytes: Buffer;
+    let file: FileHandle;
     try {
-      bytes = await readFile(this.#path);
+      file = await open(this.#path, 'r');
     } catch (error) {
       if (hasErrno(error, 'ENOENT')) return undefined;
-      this.#logger.warn({ err: error, path: this.#path }, 'the state snapshot cannot be read');
-      return undefined;
+      throw new SnapshotDamagedError('the state snapshot cannot be opened', { cause: error });
     }
-    const snapshot = parse(bytes);
-    if (snapshot === undefined) {
-      this.#logger.warn({ path: this.#path }, 'the state snapshot is damaged');
+    const reader = new PartReader(file);
+    try {
+      const { form, ...place } = await readHeader(reader);
+      return { form, place, parts: readParts(reader), discard: () => reader.close() };
+    } catch (error) {
+      await reader.close();
+      throw error;
     }
-    return snapshot;
   }
 
   async save(place: SnapshotPlace, form: string, parts: Iterable<Uint8Array>): Promise<void> {
@@ -67,7 +66,8 @@ export class FileStateSnapshotStore implements StateSnapshotStore {
 }
 
 const magic = Buffer.from('signet snapshot 1\n', 'latin1');
-const digestBytes = 32;
+/** A damaged length must not ask for all the memory. A group of rows has a few MB. */
+const maxPartBytes = 1024 * 1024 * 1024;
 
 const headerForm = Compile(
   Type.Object(
@@ -81,29 +81,81 @@ const headerForm = Compile(
   ),
 );
 
-function parse(bytes: Buffer): StateSnapshot | undefined {
-  const end = bytes.byteLength - digestBytes;
-  if (end < magic.byteLength || !bytes.subarray(0, magic.byteLength).equals(magic)) {
-    return undefined;
-  }
-  const digest = createHash('sha256').update(bytes.subarray(0, end)).digest();
-  if (!digest.equals(bytes.subarray(end))) return undefined;
-  const [first, ...parts] = splitParts(bytes.subarray(magic.byteLength, end));
-  const header: unknown = first === undefined ? undefined : JSON.parse(first.toString('utf8'));
-  if (!headerForm.Check(header)) return undefined;
+async function readHeader(reader: PartReader): Promise<SnapshotPlace & { readonly form: string }> {
+  if (!(await reader.bytes(magic.byteLength)).equals(magic)) throw damaged();
+  const header = parseJson(await reader.part());
+  if (!headerForm.Check(header)) throw damaged();
   const { form, logId, hash } = header;
-  return { form, parts, place: { logId, head: { revision: revision(header.revision), hash } } };
+  return { form, logId, head: { revision: revision(header.revision), hash } };
 }
 
-/** Bytes whose digest was right: their lengths are those that were written. */
-function splitParts(bytes: Buffer): Buffer[] {
-  const parts: Buffer[] = [];
-  for (let offset = 0; ; ) {
-    const length = bytes.readUInt32BE(offset);
-    if (length === 0) return parts;
-    parts.push(bytes.subarray(offset + 4, offset + 4 + length));
-    offset += 4 + length;
+async function* readParts(reader: PartReader): AsyncGenerator<Uint8Array> {
+  try {
+    for (let part = await reader.part(); part.byteLength > 0; part = await reader.part())
+      yield part;
+    await reader.end();
+  } finally {
+    await reader.close();
   }
+}
+
+/** Reads a file from front to back into one buffer that is used again, hashing what it reads. */
+class PartReader {
+  readonly #file: FileHandle;
+  readonly #hash = createHash('sha256');
+  #buffer = Buffer.allocUnsafe(64 * 1024);
+  #isClosed = false;
+
+  constructor(file: FileHandle) {
+    this.#file = file;
+  }
+
+  async part(): Promise<Buffer> {
+    const length = (await this.bytes(4)).readUInt32BE(0);
+    if (length > maxPartBytes) throw damaged();
+    return this.bytes(length);
+  }
+
+  async bytes(length: number): Promise<Buffer> {
+    const bytes = await this.#read(length);
+    this.#hash.update(bytes);
+    return bytes;
+  }
+
+  /** The digest, and nothing after it. */
+  async end(): Promise<void> {
+    const digest = this.#hash.digest();
+    if (!digest.equals(await this.#read(digest.byteLength))) throw damaged();
+    if ((await this.#file.read(this.#buffer, 0, 1)).bytesRead > 0) throw damaged();
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    await this.#file.close();
+  }
+
+  async #read(length: number): Promise<Buffer> {
+    if (this.#buffer.byteLength < length) this.#buffer = Buffer.allocUnsafe(2 * length);
+    for (let done = 0; done < length; ) {
+      const { bytesRead } = await this.#file.read(this.#buffer, done, length - done);
+      if (bytesRead === 0) throw damaged();
+      done += bytesRead;
+    }
+    return this.#buffer.subarray(0, length);
+  }
+}
+
+function parseJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+function damaged(): SnapshotDamagedError {
+  return new SnapshotDamagedError('the state snapshot is damaged');
 }
 
 async function writePart(file: FileHandle, hash: Hash, part: Uint8Array): Promise<void> {

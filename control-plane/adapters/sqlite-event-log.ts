@@ -174,8 +174,9 @@ export class SqliteEventLog implements EventLog {
     const page: StoredEvent[] = [];
     let bytes = 0;
     for (const row of this.#statements.page.iterate(from, maxPageEvents)) {
-      page.push({ ...row, id: idFromBytes(row.id) });
-      bytes += row.data.byteLength + row.metadata.byteLength;
+      const { revision, id, type, data, metadata } = row;
+      page.push({ revision, id: idFromBytes(id), type, data, metadata });
+      bytes += data.byteLength + metadata.byteLength;
       if (bytes >= maxPageBytes) break;
     }
     return page;
@@ -265,7 +266,7 @@ function idToBytes(id: EventId): Uint8Array {
 }
 
 function idFromBytes(bytes: Uint8Array): EventId {
-  const hex = Buffer.from(bytes).toString('hex');
+  const hex = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
   // Only what `idToBytes` wrote is ever read back.
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}` as EventId;
 }

@@ -5,8 +5,6 @@ import type {
   Certificate,
   CertificateId,
   ClusterNode,
-  KeyAlgorithm,
-  KeyId,
   PluginId,
   SslPlugin,
 } from '../../shared/gateway-model.js';
@@ -18,31 +16,18 @@ import type { GatewayState, IdempotentWrite, UnusedKey } from '../domain/state.j
  * A state as bytes and back, made for a fast start: 100,000 certificates are 200 MB of chains and a
  * million index entries.
  *
- * Rows are JSON arrays in groups; entities name each other by their place in the snapshot, so an id
- * is one string in memory however often it is used. Indexes are not written but built again; a flag on
- * the entity says whether it holds its index entry. Chains lie behind their group as Latin-1: one
- * decoded string for a group, of which each chain is a slice that copies nothing.
+ * Entities are JSON in groups, and what the parser makes of them is used as it is. Chains lie behind
+ * their group as Latin-1: one decoded string for a group, of which each chain is a slice that copies
+ * nothing. Plugins name APIs and certificates by their place in the snapshot, so an id is one string in
+ * memory however often it is used. Indexes are not written but built again; each entity comes with bits
+ * that say which of its index entries are its own.
  *
- * The form's name changes with any change of the rows or of the state they stand for.
+ * The form's name changes with any change of it, or of the state it stands for.
  */
-export const stateForm = 'gateway-state-2';
+export const stateForm = 'gateway-state-3';
 
-/** A few MB of chains each: large enough to be decoded outside the JavaScript heap. */
-const rowsPerGroup = 2000;
-
-type ApiRow = [ApiId, number, string, string | 0, string | 0, string, number, Revision | -1];
-type PluginRow = [PluginId, number, CertificateId | number, ApiId | number, number, Revision | -1];
-type CertificateRow = [
-  CertificateId,
-  KeyId,
-  /** Length of the chain in the group's Latin-1 part, or a chain that is not Latin-1. */
-  number | string,
-  string,
-  readonly string[],
-  number,
-  number,
-  KeyAlgorithm,
-];
+/** About 2 MB of chains each: decoded outside the JavaScript heap from 1 MB on, encoded in a few ms. */
+const entitiesPerGroup = 1000;
 
 interface Head {
   readonly logId: string | null;
@@ -52,14 +37,28 @@ interface Head {
   readonly keysToErase: readonly [CertificateId, UnusedKey][];
   readonly nodes: readonly ClusterNode[];
   /** Of ids that no API and no plugin has. */
-  readonly otherChanges: readonly [ApiId | PluginId, Revision][];
+  readonly otherChanges: readonly Change[];
   readonly idempotentWrites: readonly [string, IdempotentWrite][];
 }
 
-const flag = { strip: 1, preserve: 2, byName: 4, byHost: 8, byPath: 16 } as const;
-const pluginFlag = { enabled: 1, onlyHttps: 2, acceptHttp: 4, byScope: 8 } as const;
-/** Instead of the place of an API: the plugin is for all. */
-const everyApi = -1;
+interface Group<Entity> {
+  readonly entities: readonly Entity[];
+  /** Index entries that are the entity's own, in bits. */
+  readonly owned: readonly number[];
+  /** Revision of the entity's last change, -1 if the state does not know. */
+  readonly changed: readonly (Revision | -1)[];
+}
+
+/** `chainPem` is the chain's length in the Latin-1 part, or a chain that is not Latin-1. */
+type PackedCertificate = Omit<Certificate, 'chainPem'> & { chainPem: string | number };
+/** Ids of entities that the snapshot holds are their places in it. */
+type PackedPlugin = Omit<SslPlugin, 'apiId' | 'config'> & {
+  apiId?: ApiId | number;
+  config: Omit<SslPlugin['config'], 'certificateId'> & { certificateId: CertificateId | number };
+};
+type Change = readonly [ApiId | PluginId, Revision];
+
+const owns = { name: 1, host: 2, path: 4, scope: 8 } as const;
 
 /** Yields the parts one by one; the state is immutable, so it may take its time. */
 export function* stateToParts(state: GatewayState): Generator<Uint8Array> {
@@ -80,171 +79,151 @@ export function* stateToParts(state: GatewayState): Generator<Uint8Array> {
   const certificatePlaces = new Map<CertificateId, number>();
   for (const group of groups(certificates.values())) {
     for (const { id } of group) certificatePlaces.set(id, certificatePlaces.size);
-    yield toJson(group.map(certificateRow));
+    const packed: PackedCertificate[] = group.map((certificate) => {
+      const { chainPem } = certificate;
+      return { ...certificate, chainPem: isLatin1(chainPem) ? chainPem.length : chainPem };
+    });
+    yield toJson(packed);
+    const chains = group.map(({ chainPem }) => (isLatin1(chainPem) ? chainPem : ''));
     // Never empty, whatever the chains are.
-    yield Buffer.from(
-      `\n${group.map(({ chainPem }) => latin1(chainPem) ?? '').join('')}`,
-      'latin1',
-    );
+    yield Buffer.from(`\n${chains.join('')}`, 'latin1');
   }
   const apiPlaces = new Map<ApiId, number>();
-  for (const group of groups(apis.values())) {
-    for (const { id } of group) apiPlaces.set(id, apiPlaces.size);
-    yield toJson(group.map((api) => apiRow(state, api)));
+  for (const entities of groups(apis.values())) {
+    for (const { id } of entities) apiPlaces.set(id, apiPlaces.size);
+    const owned = entities.map((api) => ownedByApi(state, api));
+    const changed = entities.map(({ id }) => changedAt.get(id) ?? -1);
+    yield toJson({ entities, owned, changed } satisfies Group<Api>);
   }
   for (const group of groups(plugins.values())) {
-    yield toJson(group.map((plugin) => pluginRow(state, plugin, apiPlaces, certificatePlaces)));
+    const entities = group.map((plugin) => packPlugin(plugin, apiPlaces, certificatePlaces));
+    const owned = group.map((plugin) =>
+      state.pluginIdByScope.get(scopeOf(plugin)) === plugin.id ? owns.scope : 0,
+    );
+    const changed = group.map(({ id }) => changedAt.get(id) ?? -1);
+    yield toJson({ entities, owned, changed } satisfies Group<PackedPlugin>);
   }
 }
 
 /** @throws Error for parts that `stateToParts` of this form did not write. */
-export function stateFromParts(parts: readonly Uint8Array[]): GatewayState {
-  const reader = parts[Symbol.iterator]();
-  const next = () => {
-    const { done, value } = reader.next();
+export async function stateFromParts(parts: AsyncIterable<Uint8Array>): Promise<GatewayState> {
+  const reader = parts[Symbol.asyncIterator]();
+  const next = async () => {
+    const { done, value } = await reader.next();
     if (done) throw new Error('the snapshot ends too early');
     return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   };
-  // The store has checked that these are the bytes that were saved, and the form that they are ours.
-  const rows = <Row>() => JSON.parse(next().toString('utf8')) as Row[];
-  const head = JSON.parse(next().toString('utf8')) as Head;
+  // Used only if the store finds at the end that these are the bytes that were saved, under our form.
+  const json = async <Value>() => JSON.parse((await next()).toString('utf8')) as Value;
+  const head = await json<Head>();
   const certificates: Certificate[] = [];
   while (certificates.length < head.certificates) {
-    const group = rows<CertificateRow>();
-    const chains = next().toString('latin1');
+    const group = await json<PackedCertificate[]>();
+    const chains = (await next()).toString('latin1');
     let offset = 1;
-    for (const row of group) {
-      const chain = row[2];
-      const chainPem = typeof chain === 'string' ? chain : chains.slice(offset, offset + chain);
-      if (typeof chain === 'number') offset += chain;
-      certificates.push(certificateOf(row, chainPem));
+    for (const packed of group) {
+      const chain = packed.chainPem;
+      if (typeof chain === 'number') {
+        packed.chainPem = chains.slice(offset, offset + chain);
+        offset += chain;
+      }
+      // Its chain is a string now.
+      certificates.push(packed as Certificate);
     }
   }
-  const apiRows: ApiRow[] = [];
-  while (apiRows.length < head.apis) apiRows.push(...rows<ApiRow>());
-  const pluginRows: PluginRow[] = [];
-  while (pluginRows.length < head.plugins) pluginRows.push(...rows<PluginRow>());
-  return assemble(head, certificates, apiRows, pluginRows);
+  const builder = new StateBuilder(head, certificates);
+  while (builder.apis.length < head.apis) builder.addApis(await json<Group<Api>>());
+  while (builder.plugins.length < head.plugins) {
+    builder.addPlugins(await json<Group<PackedPlugin>>());
+  }
+  if (!(await reader.next()).done) throw new Error('the snapshot goes on after its end');
+  return builder.state();
 }
 
-function assemble(
-  head: Head,
-  certificates: readonly Certificate[],
-  apiRows: readonly ApiRow[],
-  pluginRows: readonly PluginRow[],
-): GatewayState {
-  const apis = apiRows.map(apiOf);
-  const plugins = pluginRows.map((row) => pluginOf(row, apis, certificates));
-  const changes = [
-    ...apiRows.map((row, place) => [apis[place]?.id, row[7]] as const),
-    ...pluginRows.map((row, place) => [plugins[place]?.id, row[5]] as const),
-    ...head.otherChanges,
-  ];
-  const indexedApis = (which: number) =>
-    apis.filter((_, place) => (apiRows[place]?.[6] ?? 0) & which);
-  return {
-    logId: head.logId ?? undefined,
-    apis: toMap(apis, (api) => [api.id, api]),
-    apiIdByName: toMap(indexedApis(flag.byName), (api) => [api.name, api.id]),
-    apiIdByHost: toMap(indexedApis(flag.byHost), (api) => [hostKey(api) ?? '', api.id]),
-    apiIdByPath: toMap(indexedApis(flag.byPath), (api) => [api.requestPath ?? '', api.id]),
-    plugins: toMap(plugins, (plugin) => [plugin.id, plugin]),
-    pluginIdByScope: toMap(
-      plugins.filter((_, place) => (pluginRows[place]?.[4] ?? 0) & pluginFlag.byScope),
-      (plugin) => [scopeOf(plugin), plugin.id],
-    ),
-    certificates: toMap(certificates, (certificate) => [certificate.id, certificate]),
-    usesByCertificate: toSets(plugins, ({ config, id }) => [config.certificateId, id]),
-    certificateIdsByLeaf: toSets(certificates, ({ fingerprint256, id }) => [fingerprint256, id]),
-    keysToErase: ImmutableMap(head.keysToErase),
-    nodes: toMap(head.nodes, (node) => [node.id, node]),
-    changedAt: toMap(
-      changes.filter((change): change is [ApiId | PluginId, Revision] => change[1] !== -1),
-      (change) => change,
-    ),
-    idempotentWrites: OrderedMap(head.idempotentWrites),
-  };
+class StateBuilder {
+  readonly apis: Api[] = [];
+  readonly plugins: SslPlugin[] = [];
+  readonly #head: Head;
+  readonly #certificates: readonly Certificate[];
+  readonly #byName: Api[] = [];
+  readonly #byHost: Api[] = [];
+  readonly #byPath: Api[] = [];
+  readonly #byScope: SslPlugin[] = [];
+  readonly #changes: Change[];
+
+  constructor(head: Head, certificates: readonly Certificate[]) {
+    this.#head = head;
+    this.#certificates = certificates;
+    this.#changes = [...head.otherChanges];
+  }
+
+  addApis({ entities, owned, changed }: Group<Api>): void {
+    for (const [index, api] of entities.entries()) {
+      const bits = owned[index] ?? 0;
+      this.apis.push(api);
+      if (bits & owns.name) this.#byName.push(api);
+      if (bits & owns.host) this.#byHost.push(api);
+      if (bits & owns.path) this.#byPath.push(api);
+      this.#noteChange(api.id, changed[index]);
+    }
+  }
+
+  addPlugins({ entities, owned, changed }: Group<PackedPlugin>): void {
+    for (const [index, packed] of entities.entries()) {
+      if (packed.apiId !== undefined) packed.apiId = idAt(packed.apiId, this.apis);
+      packed.config.certificateId = idAt(packed.config.certificateId, this.#certificates);
+      // Its places are ids now.
+      const plugin = packed as SslPlugin;
+      this.plugins.push(plugin);
+      if ((owned[index] ?? 0) & owns.scope) this.#byScope.push(plugin);
+      this.#noteChange(plugin.id, changed[index]);
+    }
+  }
+
+  state(): GatewayState {
+    const certificates = this.#certificates;
+    return {
+      logId: this.#head.logId ?? undefined,
+      apis: toMap(this.apis, (api) => [api.id, api]),
+      apiIdByName: toMap(this.#byName, (api) => [api.name, api.id]),
+      apiIdByHost: toMap(this.#byHost, (api) => [hostKey(api) ?? '', api.id]),
+      apiIdByPath: toMap(this.#byPath, (api) => [api.requestPath ?? '', api.id]),
+      plugins: toMap(this.plugins, (plugin) => [plugin.id, plugin]),
+      pluginIdByScope: toMap(this.#byScope, (plugin) => [scopeOf(plugin), plugin.id]),
+      certificates: toMap(certificates, (certificate) => [certificate.id, certificate]),
+      usesByCertificate: toSets(this.plugins, ({ config, id }) => [config.certificateId, id]),
+      certificateIdsByLeaf: toSets(certificates, ({ fingerprint256, id }) => [fingerprint256, id]),
+      keysToErase: ImmutableMap(this.#head.keysToErase),
+      nodes: toMap(this.#head.nodes, (node) => [node.id, node]),
+      changedAt: toMap(this.#changes, (change) => change),
+      idempotentWrites: OrderedMap(this.#head.idempotentWrites),
+    };
+  }
+
+  #noteChange(id: ApiId | PluginId, changed: Revision | -1 | undefined): void {
+    if (changed !== undefined && changed !== -1) this.#changes.push([id, changed]);
+  }
 }
 
-function certificateRow(certificate: Certificate): CertificateRow {
-  const { id, keyId, chainPem, fingerprint256, names } = certificate;
-  const chain = latin1(chainPem) === undefined ? chainPem : chainPem.length;
-  const { notBefore, notAfter, keyAlgorithm } = certificate;
-  return [id, keyId, chain, fingerprint256, names, notBefore, notAfter, keyAlgorithm];
-}
-
-function certificateOf(row: CertificateRow, chainPem: string): Certificate {
-  const [id, keyId, , fingerprint256, names, notBefore, notAfter, keyAlgorithm] = row;
-  return { id, keyId, chainPem, fingerprint256, names, notBefore, notAfter, keyAlgorithm };
-}
-
-function apiRow(state: GatewayState, api: Api): ApiRow {
-  const { id, createdAt, name, requestHost, requestPath, upstreamUrl } = api;
+function ownedByApi(state: GatewayState, api: Api): number {
+  const { id, name, requestPath } = api;
   const host = hostKey(api);
-  const flags =
-    (api.stripRequestPath ? flag.strip : 0) |
-    (api.preserveHost ? flag.preserve : 0) |
-    (state.apiIdByName.get(name) === id ? flag.byName : 0) |
-    (host !== undefined && state.apiIdByHost.get(host) === id ? flag.byHost : 0) |
-    (requestPath !== undefined && state.apiIdByPath.get(requestPath) === id ? flag.byPath : 0);
-  const changed = state.changedAt.get(id) ?? -1;
-  return [id, createdAt, name, requestHost ?? 0, requestPath ?? 0, upstreamUrl, flags, changed];
+  return (
+    (state.apiIdByName.get(name) === id ? owns.name : 0) |
+    (host !== undefined && state.apiIdByHost.get(host) === id ? owns.host : 0) |
+    (requestPath !== undefined && state.apiIdByPath.get(requestPath) === id ? owns.path : 0)
+  );
 }
 
-function apiOf(row: ApiRow): Api {
-  const [id, createdAt, name, requestHost, requestPath, upstreamUrl, flags] = row;
-  return {
-    id,
-    createdAt,
-    name,
-    ...(requestHost !== 0 && { requestHost }),
-    ...(requestPath !== 0 && { requestPath }),
-    upstreamUrl,
-    stripRequestPath: (flags & flag.strip) !== 0,
-    preserveHost: (flags & flag.preserve) !== 0,
-  };
-}
-
-function pluginRow(
-  state: GatewayState,
+function packPlugin(
   plugin: SslPlugin,
   apiPlaces: ReadonlyMap<ApiId, number>,
   certificatePlaces: ReadonlyMap<CertificateId, number>,
-): PluginRow {
-  const { id, createdAt, apiId, enabled, config } = plugin;
-  const flags =
-    (enabled ? pluginFlag.enabled : 0) |
-    (config.onlyHttps ? pluginFlag.onlyHttps : 0) |
-    (config.acceptHttpIfAlreadyTerminated ? pluginFlag.acceptHttp : 0) |
-    (state.pluginIdByScope.get(scopeOf(plugin)) === id ? pluginFlag.byScope : 0);
-  return [
-    id,
-    createdAt,
-    certificatePlaces.get(config.certificateId) ?? config.certificateId,
-    apiId === undefined ? everyApi : (apiPlaces.get(apiId) ?? apiId),
-    flags,
-    state.changedAt.get(id) ?? -1,
-  ];
-}
-
-function pluginOf(
-  row: PluginRow,
-  apis: readonly Api[],
-  certificates: readonly Certificate[],
-): SslPlugin {
-  const [id, createdAt, certificate, api, flags] = row;
-  return {
-    id,
-    name: 'ssl',
-    ...(api !== everyApi && { apiId: idAt(api, apis) }),
-    createdAt,
-    enabled: (flags & pluginFlag.enabled) !== 0,
-    config: {
-      certificateId: idAt(certificate, certificates),
-      onlyHttps: (flags & pluginFlag.onlyHttps) !== 0,
-      acceptHttpIfAlreadyTerminated: (flags & pluginFlag.acceptHttp) !== 0,
-    },
-  };
+): PackedPlugin {
+  const { apiId, config } = plugin;
+  const certificateId = certificatePlaces.get(config.certificateId) ?? config.certificateId;
+  const packed = { ...plugin, config: { ...config, certificateId } };
+  return apiId === undefined ? packed : { ...packed, apiId: apiPlaces.get(apiId) ?? apiId };
 }
 
 /** The id of the entity at a place, or the id of one that was not there. */
@@ -259,9 +238,8 @@ function hostKey(api: Api): string | undefined {
   return api.requestHost?.toLowerCase();
 }
 
-/** `text` if Latin-1 can carry it. */
-function latin1(text: string): string | undefined {
-  return /^[\0-\xff]*$/.test(text) ? text : undefined;
+function isLatin1(text: string): boolean {
+  return /^[\0-\xff]*$/.test(text);
 }
 
 function toJson(value: unknown): Buffer {
@@ -271,7 +249,7 @@ function toJson(value: unknown): Buffer {
 function* groups<Item>(items: Iterable<Item>): Generator<readonly Item[]> {
   let group: Item[] = [];
   for (const item of items) {
-    if (group.push(item) < rowsPerGroup) continue;
+    if (group.push(item) < entitiesPerGroup) continue;
     yield group;
     group = [];
   }
@@ -295,10 +273,11 @@ function toSets<Item, Key, Value>(
   entry: (item: Item) => readonly [Key, Value],
 ): ImmutableMap<Key, ImmutableSet<Value>> {
   const none = ImmutableSet<Value>();
-  return ImmutableMap<Key, ImmutableSet<Value>>().withMutations((map) => {
-    for (const item of items) {
-      const [key, value] = entry(item);
-      map.set(key, (map.get(key) ?? none).add(value));
-    }
-  });
+  // Grouped first: looking up a key in a plain map costs a fraction of it.
+  const sets = new Map<Key, ImmutableSet<Value>>();
+  for (const item of items) {
+    const [key, value] = entry(item);
+    sets.set(key, (sets.get(key) ?? none).add(value));
+  }
+  return toMap([...sets], (each) => each);
 }

@@ -3,7 +3,7 @@ import { decodeEvent } from '../events/codec.js';
 import type { ChainHead } from '../events/hash-chain.js';
 import type { EventLog } from '../ports/event-log.js';
 import { LogTrimmedError } from '../ports/event-log-errors.js';
-import type { SnapshotPlace, StateSnapshotStore } from '../ports/state-snapshot.js';
+import type { SnapshotPlace, StateSnapshot, StateSnapshotStore } from '../ports/state-snapshot.js';
 import type { FoldedLog, FoldedState } from './folded-log.js';
 import { stateForm, stateFromParts, stateToParts } from './state-form.js';
 
@@ -16,20 +16,31 @@ export async function loadFoldedState(
   snapshots: StateSnapshotStore,
   logger: Logger,
 ): Promise<FoldedState | undefined> {
-  const snapshot = await snapshots.load();
-  if (snapshot === undefined) return undefined;
-  const { place, form, parts } = snapshot;
-  const ignore = (reason: string) => {
-    logger.warn({ revision: place.head.revision }, `the state snapshot is ignored: ${reason}`);
+  const ignore = (reason: string, error?: unknown) => {
+    logger.warn(
+      { err: error },
+      `the state snapshot is ignored, all events are replayed: ${reason}`,
+    );
     return undefined;
   };
-  if (form !== stateForm) return ignore(`it has form ${form}, this version reads ${stateForm}`);
-  if (!(await standsIn(log, place.head))) return ignore('it is not of this log');
+  let snapshot: StateSnapshot | undefined;
   try {
-    return { state: stateFromParts(parts), chain: place.head };
+    snapshot = await snapshots.load();
   } catch (error) {
-    logger.error({ err: error }, 'the state snapshot cannot be read: all events are replayed');
-    return undefined;
+    return ignore('it cannot be read', error);
+  }
+  if (snapshot === undefined) return undefined;
+  const { place, form, parts } = snapshot;
+  try {
+    if (form !== stateForm) return ignore(`it has form ${form}, this version reads ${stateForm}`);
+    if (!(await standsIn(log, place.head))) return ignore('it is not of this log');
+    // Bytes that are not what was saved may fail in any way before their checksum does.
+    const state = await stateFromParts(parts).catch((error: unknown) =>
+      ignore('it is damaged', error),
+    );
+    return state && { state, chain: place.head };
+  } finally {
+    await snapshot.discard();
   }
 }
 

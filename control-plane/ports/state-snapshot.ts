@@ -1,3 +1,4 @@
+import { GatewayError } from '../../shared/errors.js';
 import type { ChainHead } from '../events/hash-chain.js';
 
 /**
@@ -14,7 +15,18 @@ export interface StateSnapshot {
   readonly place: SnapshotPlace;
   /** Names the meaning of `parts`. A reader that does not know it ignores the snapshot. */
   readonly form: string;
-  readonly parts: readonly Uint8Array[];
+  /**
+   * The parts in order, each good until the next is asked for. To be read once, to the end: only
+   * there does it show whether the snapshot is whole.
+   * @throws SnapshotDamagedError
+   */
+  readonly parts: AsyncIterable<Uint8Array>;
+  discard(): Promise<void>;
+}
+
+/** The snapshot is not what was saved; nothing that was read of it may be used. */
+export class SnapshotDamagedError extends GatewayError {
+  readonly code = 'SIGNET_SNAPSHOT_DAMAGED';
 }
 
 /**
@@ -22,7 +34,10 @@ export interface StateSnapshot {
  * or finding it damaged, costs time and nothing else.
  */
 export interface StateSnapshotStore {
-  /** The latest snapshot, whole as it was saved; `undefined` if there is none or it is damaged. */
+  /**
+   * The latest snapshot, `undefined` if there is none. Whoever does not read its parts calls `discard`.
+   * @throws SnapshotDamagedError if not even its beginning can be read.
+   */
   load(): Promise<StateSnapshot | undefined>;
   /** Replaces the latest snapshot. A crash leaves the one before. Parts are asked for one by one. */
   save(place: SnapshotPlace, form: string, parts: Iterable<Uint8Array>): Promise<void>;

@@ -4,6 +4,7 @@ import { type EncodedEvents, encodeEvents } from '../../control-plane/events/cod
 import { chainStart } from '../../control-plane/events/hash-chain.js';
 import type { EventLog, EventToAppend, StoredEvent } from '../../control-plane/ports/event-log.js';
 import type { EventId, EventMetadata, GatewayEvent } from '../../shared/events.js';
+import type { NodeId } from '../../shared/gateway-model.js';
 import { revision } from '../../shared/revision.js';
 import {
   api,
@@ -49,7 +50,17 @@ export const arbitraryEvent: fc.Arbitrary<GatewayEvent> = fc.oneof(
   few.map(pluginDeleted),
   fc.tuple(few, few).map(([id, chain]) => certUploaded(certificate(id, chain))),
   few.map(keyErased),
+  few.map<GatewayEvent>((n) => ({
+    type: 'NodeAdmitted',
+    data: { node: { id: nodeId(n), name: `node-${n}`, joinedAt: n } },
+  })),
+  few.map<GatewayEvent>((n) => ({ type: 'NodeRevoked', data: { nodeId: nodeId(n) } })),
 );
+
+/** The cast mints what a parser would check. */
+function nodeId(n: number): NodeId {
+  return `99999999-0000-4000-8000-${String(n).padStart(12, '0')}` as NodeId;
+}
 
 /** Any events after the one that every log begins with; some belong to idempotent requests. */
 export const arbitraryHistory: fc.Arbitrary<EncodedEvents> = fc
