@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { fold } from '../../control-plane/domain/evolve.js';
 import { initialState } from '../../control-plane/domain/state.js';
 import { decodeEvents, encodeEvents } from '../../control-plane/events/codec.js';
+import { eventDataSchemas } from '../../control-plane/events/event-schemas.js';
 import { chainStart } from '../../control-plane/events/hash-chain.js';
 import { readExport } from '../../control-plane/events/log-transfer.js';
 import type { StoredEvent } from '../../control-plane/ports/event-log.js';
@@ -16,8 +17,8 @@ describe('the golden log', () => {
   it('is read, follows its hash chain and folds to the state it always folded to', async () => {
     const { recorded, head } = decodeEvents(chainStart, await goldenLog());
     expect(head).toEqual({
-      revision: 14,
-      hash: '803b4061f3212f3d4c3c36a561dc9fb37cd57c18e7bc1c7fca3333c882f465fe',
+      revision: 17,
+      hash: '677c00b97684efbc693dcff0ed973fc75e9bca4fbe3c02627d7ec5f31499382e',
     });
     const state = recorded.reduce(fold, initialState);
     expect(state.logId).toBe('eeeeeeee-0000-4000-8000-000000000001');
@@ -63,22 +64,15 @@ describe('the golden log', () => {
       { keyAlgorithm: 'ed25519', notBefore: -1, notAfter: 253402300799000 },
     ]);
     expect(state.keysToErase.keySeq().toArray()).toEqual(['cccccccc-0000-4000-8000-000000000003']);
+    expect(state.nodes.valueSeq().toArray()).toEqual([
+      { id: '99999999-0000-4000-8000-000000000002', name: 'node-2 é', joinedAt: 1767225600002 },
+    ]);
     expect(state.idempotentWrites.keySeq().toArray()).toEqual(['my key']);
   });
 
   it('holds every type of event', async () => {
     const types = new Set((await goldenLog()).map(({ type }) => type));
-    expect([...types].sort()).toEqual([
-      'ApiAdded',
-      'ApiDeleted',
-      'ApiUpdated',
-      'CertUploaded',
-      'KeyErased',
-      'LogCreated',
-      'PluginAdded',
-      'PluginDeleted',
-      'PluginUpdated',
-    ]);
+    expect([...types].sort()).toEqual(Object.keys(eventDataSchemas).sort());
   });
 
   it('is written to the same bytes as long as no event has a newer version', async () => {
