@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { CertificateId } from '../../shared/gateway-model.js';
-import { drive } from '../support/handshake-driver.js';
 import { Haproxy } from '../support/haproxy.js';
+import { HaproxyClient } from '../support/haproxy-client.js';
 import { Nginx } from '../support/nginx.js';
 import { median, processCpuUs } from '../support/process-cpu.js';
 import { StandaloneNode } from '../support/standalone-node.js';
@@ -20,7 +20,7 @@ const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '2' },
-    connections: { type: 'string', default: '8' },
+    connections: { type: 'string', default: '16' },
   },
 });
 const host = 'bench.test';
@@ -71,20 +71,21 @@ async function startAll(directory: string, keyOptions: readonly string[]): Promi
   ];
 }
 
-/** Microseconds of CPU per connection. */
-async function measure({ name, port, pid }: Server, resumes: boolean): Promise<number> {
-  const before = processCpuUs(pid);
-  const driven = await drive({
-    port,
+interface Figures {
+  /** Microseconds of the server's CPU for one connection. */
+  readonly cpuUs: number;
+  readonly perSecond: number;
+  readonly p99Ms: number;
+}
+
+async function measure(client: HaproxyClient, server: Server, resumes: boolean): Promise<Figures> {
+  const before = processCpuUs(server.pid);
+  const { connections, perSecond, p99Ms } = await client.run(server.name, {
+    resumes,
     connections: Number(values.connections),
     seconds: Number(values.seconds),
-    next: () => ({ name: host }),
-    resumes,
   });
-  if (driven.failed > 0) throw new Error(`${driven.failed} connections to ${name} failed`);
-  const share = driven.resumed / driven.handshakes;
-  if (resumes ? share < 0.9 : share > 0) throw new Error(`${name} resumed ${share * 100} %`);
-  return (processCpuUs(pid) - before) / driven.handshakes;
+  return { cpuUs: (processCpuUs(server.pid) - before) / connections, perSecond, p99Ms };
 }
 
 console.log(machine());
@@ -95,31 +96,39 @@ for (const [key, options] of [
   const directory = mkdtempSync(join(tmpdir(), 'signet-handshake-cpu-'));
   chmodSync(directory, 0o755); // nginx reads the files as another user
   const servers = await startAll(directory, options);
+  const client = await HaproxyClient.start(
+    join(directory, 'client'),
+    servers.map(({ name, port }) => ({ name, port, serverName: host })),
+  );
   try {
     for (const resumes of [false, true]) {
-      const costs = new Map<string, number[]>(servers.map(({ name }) => [name, []]));
+      const figures = new Map<string, Figures[]>(servers.map(({ name }) => [name, []]));
       // The first round warms up code and caches.
       for (let round = 0; round <= Number(values.rounds); round += 1) {
         for (const server of servers) {
-          const cost = await measure(server, resumes);
-          if (round > 0) costs.get(server.name)?.push(cost);
+          const each = await measure(client, server, resumes);
+          if (round > 0) figures.get(server.name)?.push(each);
         }
       }
-      const medians = new Map([...costs].map(([name, each]) => [name, median(each)]));
-      const ours = medians.get('signet') ?? Number.NaN;
-      const best = Math.min(
-        ...[...medians].filter(([name]) => name !== 'signet').map(([, us]) => us),
-      );
-      const all = [...medians].map(([name, us]) => `${name} ${us.toFixed(0)} µs`).join(', ');
-      console.log(
-        `${key}, ${resumes ? 'resumed' : 'full'}: ${all}, ratio ${(ours / best).toFixed(2)}`,
-      );
-      if (key === 'P-256' && !resumes) {
-        console.log(`  ${bar(ours <= ourBar * best, `≤ ${ourBar} × the better of the others`)}`);
-      }
+      console.log(`${key}, ${resumes ? 'resumed' : 'full'} handshake and one request`);
+      for (const [name, each] of figures) console.log(line(name, each));
+      const cpu = (name: string) => median(figures.get(name)?.map(({ cpuUs }) => cpuUs) ?? []);
+      const ratio = cpu('signet') / Math.min(cpu('nginx'), cpu('haproxy'));
+      const isBar = key === 'P-256' && !resumes;
+      const verdict = isBar ? `, ${bar(ratio <= ourBar, `bar: ${ourBar}`)}` : '';
+      console.log(`  ${ratio.toFixed(2)} × the better of the others${verdict}`);
     }
   } finally {
+    await client.stop();
     for (const server of servers) await server.stop();
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+function line(name: string, figures: readonly Figures[]): string {
+  const each = (of: (figures: Figures) => number) => median(figures.map(of));
+  const cpu = each(({ cpuUs }) => cpuUs).toFixed(0);
+  const rate = each(({ perSecond }) => perSecond).toFixed(0);
+  const p99 = each(({ p99Ms }) => p99Ms).toFixed(1);
+  return `  ${name.padEnd(8)} ${cpu.padStart(5)} µs CPU, ${rate.padStart(6)} connections/s, p99 ${p99} ms`;
 }
