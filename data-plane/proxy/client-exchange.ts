@@ -68,8 +68,7 @@ export class ClientExchange {
   #corked = false;
   #cutPending = false;
   #ticking = false;
-  /** Closes the connection after the response: the engine may have read its request's end wrongly. */
-  closeAfter = false;
+  #closeAfter = false;
 
   #receiver: ClientBodyReceiver | undefined;
   #bodyPending = false;
@@ -106,6 +105,15 @@ export class ClientExchange {
   /** Whether the client still sends its body. */
   get bodyPending(): boolean {
     return this.#bodyPending;
+  }
+
+  /**
+   * Closes the connection after the response. So the response waits for the engine's next turn: one
+   * that is sent while it still holds bytes behind the request has the close undone by them.
+   */
+  closeAfterResponse(): void {
+    this.#closeAfter = true;
+    this.#context.turn.enterRead();
   }
 
   /** Takes the request's body. Only in the request handler itself: the engine keeps nothing. */
@@ -173,14 +181,14 @@ export class ClientExchange {
     this.#write(() => {
       if (this.#state !== 'open') return;
       this.#writeStart(start);
-      if (Buffer.isBuffer(body) && body.length > this.#corkRoom && !this.closeAfter) {
+      if (Buffer.isBuffer(body) && body.length > this.#corkRoom && !this.#closeAfter) {
         this.#beginBody(body.length);
         this.#writePiece(body);
         return;
       }
       this.#end();
-      if (body === undefined) this.#endWithoutBody();
-      else this.#res.end(body, this.closeAfter);
+      if (body === undefined) this.#endWithoutBody(start.fields.includes('Content-Length'));
+      else this.#res.end(body, this.#closeAfter);
     });
   }
 
@@ -203,7 +211,7 @@ export class ClientExchange {
       if (this.#state !== 'open') return;
       this.#writeStart(start);
       // The engine can't close after a body of known length, so such a response goes out in chunks.
-      this.#beginBody(typeof length === 'number' && this.closeAfter ? 'unknown' : length);
+      this.#beginBody(typeof length === 'number' && this.#closeAfter ? 'unknown' : length);
     });
   }
 
@@ -406,13 +414,16 @@ export class ClientExchange {
       return;
     }
     this.#end();
-    if (length === 'unknown') this.#res.end('', this.closeAfter);
-    else this.#endWithoutBody();
+    if (length === 'unknown') this.#res.end('', this.#closeAfter);
+    else this.#endWithoutBody(false);
   }
 
-  /** With a close the engine can't but add `Content-Length: 0`; a client ignores it on 204 and 304. */
-  #endWithoutBody(): void {
-    if (this.closeAfter) this.#res.endWithoutBody(0, true);
+  /**
+   * With a close the engine can't but add `Content-Length: 0`. A client ignores it where there is no
+   * other; beside the length of a HEAD's answer it would be a lie, so that connection stays open.
+   */
+  #endWithoutBody(declaresLength: boolean): void {
+    if (this.#closeAfter && !declaresLength) this.#res.endWithoutBody(0, true);
     else this.#res.endWithoutBody();
   }
 

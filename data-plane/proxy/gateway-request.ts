@@ -64,11 +64,12 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
       return;
     }
     this.#head = head;
-    this.#exchange.closeAfter =
+    const isLast =
       head.body.kind === 'chunked' ||
       head.wantsClose ||
       this.#context.options.isDraining() ||
       this.#downstream.isDraining?.() === true;
+    if (isLast) this.#exchange.closeAfterResponse();
     // Also where the answer needs no body: it must not be sent while the engine still reads it.
     if (expectsBody(head)) this.#exchange.receiveBody(this);
     this.#route(head, formatPeerAddress(res.getRemoteAddress()));
@@ -218,7 +219,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
     if (framingInDoubt) {
       this.#exchange.cut();
     } else {
-      this.#exchange.closeAfter = true;
+      this.#exchange.closeAfterResponse();
       this.#send(this.#context.answers.refused(reason));
     }
     this.#end();

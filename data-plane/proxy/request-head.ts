@@ -226,6 +226,8 @@ class HeadReader {
     if (!targetSyntax.test(path) || (query !== undefined && !querySyntax.test(query))) {
       this.#refuse('malformed request target', false);
     }
+    // Its answer can't close the connection, as the answer to a chunked request must.
+    if (method === 'HEAD' && body?.kind === 'chunked') this.#refuse('chunked body of a HEAD', true);
     const host = parseHostHeader(this.#hostText ?? '');
     if (host === undefined) this.#refuse('malformed Host', false);
     if (this.#refused !== undefined || host === undefined || body === undefined) {

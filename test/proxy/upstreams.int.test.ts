@@ -1,0 +1,158 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { answering, useScene } from './support/scene.js';
+import { TlsFiles } from './support/tls-files.js';
+
+const scene = useScene();
+const named = new TlsFiles('DNS:up.test,DNS:localhost');
+const byAddress = new TlsFiles('IP:127.0.0.1');
+afterAll(() => {
+  named.remove();
+  byAddress.remove();
+});
+
+const get = 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n';
+const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
+
+describe('an upstream over TLS', () => {
+  async function ask(files: TlsFiles, host: string, options: object = {}) {
+    const tls = { cert: files.cert, key: files.key };
+    const up = await scene.upstream(
+      answering(() => ok),
+      tls,
+    );
+    const upstream = `https://${host}:${up.port}`;
+    const gateway = await scene.gateway({ apis: [{ host: 'a.test', upstream }], ...options });
+    const client = await scene.client(gateway.httpPort);
+    client.send(get);
+    return { up, gateway, answer: await client.response() };
+  }
+
+  it('is verified: a certificate that no root vouches for is a 502', async () => {
+    const { answer } = await ask(named, 'localhost');
+    expect(answer?.status).toBe(502);
+    expect(answer?.headers['proxy-status']).toBe('signet; error=tls_certificate_error');
+  });
+
+  it('with a root of its own is taken, with Host and port as Kong writes them', async () => {
+    const upstreamTls = { verify: true, ca: named.cert };
+    const { answer, up } = await ask(named, 'localhost', { upstreamTls });
+    expect(answer?.status).toBe(200);
+    expect(up.sides[0]?.received()).toContain(`host: localhost:${up.port}\r\n`);
+  });
+
+  it('is refused if its certificate names another host', async () => {
+    const upstreamTls = { verify: true, ca: byAddress.cert };
+    const { answer } = await ask(byAddress, 'localhost', { upstreamTls });
+    expect(answer?.headers['proxy-status']).toBe('signet; error=tls_certificate_error');
+  });
+
+  it('may be an address that the certificate names', async () => {
+    const upstreamTls = { verify: true, ca: byAddress.cert };
+    const { answer } = await ask(byAddress, '127.0.0.1', { upstreamTls });
+    expect(answer?.status).toBe(200);
+  });
+
+  it('is not verified where that is switched off, as in Kong', async () => {
+    const { answer } = await ask(named, '127.0.0.1', { upstreamTls: { verify: false } });
+    expect(answer?.status).toBe(200);
+  });
+
+  it('that never answers the handshake is given up as 504', async () => {
+    const up = await scene.upstream(() => undefined);
+    const upstream = `https://127.0.0.1:${up.port}`;
+    const limits = { connectTimeoutMs: 200 };
+    const { httpPort } = await scene.gateway({ apis: [{ host: 'a.test', upstream }], limits });
+    const client = await scene.client(httpPort);
+    client.send(get);
+    expect((await client.response())?.status).toBe(504);
+  });
+});
+
+describe('connections to an upstream', () => {
+  it('are used again, the last one first', async () => {
+    const up = await scene.upstream(ok);
+    const { httpPort } = await scene.gateway({ apis: [{ host: 'a.test', upstream: up.url }] });
+    const client = await scene.client(httpPort);
+    for (let i = 0; i < 5; i++) {
+      client.send(get);
+      expect((await client.response())?.status).toBe(200);
+    }
+    expect(up.sides.length).toBe(1);
+  });
+
+  it.each([
+    ['Connection: close', 'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok'],
+    ['HTTP/1.0', 'HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok'],
+    ['bytes behind the response', `${ok}HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong`],
+    [
+      'a hint of one second',
+      'HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1\r\nContent-Length: 2\r\n\r\nok',
+    ],
+  ])('are not used again after %s', async (_, response) => {
+    const up = await scene.upstream(response);
+    const { httpPort } = await scene.gateway({ apis: [{ host: 'a.test', upstream: up.url }] });
+    const client = await scene.client(httpPort);
+    for (let i = 0; i < 3; i++) {
+      client.send(get);
+      expect((await client.response())?.body.toString()).toBe('ok');
+    }
+    expect(up.sides.length).toBe(3);
+  });
+
+  it.each([
+    ['GET', 200],
+    ['POST', 502],
+  ])('that turn out to be stale: %s without a body ends with %d', async (method, status) => {
+    let requests = 0;
+    const up = await scene.upstream(() => {
+      return ({ socket }) => {
+        requests++;
+        // The second request on a kept connection meets its end.
+        if (requests === 2) socket.destroy();
+        else socket.write(ok);
+      };
+    });
+    const { httpPort } = await scene.gateway({ apis: [{ host: 'a.test', upstream: up.url }] });
+    const client = await scene.client(httpPort);
+    client.send(get);
+    expect((await client.response())?.status).toBe(200);
+    client.send(`${method} / HTTP/1.1\r\nHost: a.test\r\n\r\n`);
+    expect((await client.response())?.status).toBe(status);
+    expect(requests).toBe(status === 200 ? 3 : 2);
+  });
+
+  it('that are closed before any answer on a fresh connection are a 502, not a retry', async () => {
+    const up = await scene.upstream(
+      () =>
+        ({ socket }) =>
+          socket.destroy(),
+    );
+    const { httpPort } = await scene.gateway({ apis: [{ host: 'a.test', upstream: up.url }] });
+    const client = await scene.client(httpPort);
+    client.send(get);
+    expect((await client.response())?.status).toBe(502);
+    expect(up.sides.length).toBe(1);
+  });
+
+  it('are bounded: requests wait for one, and too many waiting are answered 503', async () => {
+    const up = await scene.upstream(() => undefined);
+    const limits = { maxConnectionsPerUpstream: 1, maxWaitingPerUpstream: 1 };
+    const apis = [{ host: 'a.test', upstream: up.url }];
+    const { httpPort } = await scene.gateway({ apis, limits });
+    const clients = [];
+    for (let i = 0; i < 3; i++) {
+      const client = await scene.client(httpPort);
+      client.send(get);
+      clients.push(client);
+      if (i === 0) while (up.sides.length === 0) await new Promise((r) => setTimeout(r, 5));
+    }
+    expect((await clients[2]?.response())?.status).toBe(503);
+    up.sides[0]?.socket.write(ok);
+    expect((await clients[0]?.response())?.status).toBe(200);
+    while (!up.sides[0]?.received().match(/GET[\s\S]*GET/))
+      await new Promise((r) => setTimeout(r, 5));
+    up.sides[0]?.socket.write(ok);
+    expect((await clients[1]?.response())?.status).toBe(200);
+    expect(up.sides.length).toBe(1);
+  });
+});
