@@ -72,6 +72,18 @@ export function addNodeInformationRoutes(server: FastifyInstance, admin: AdminCo
     },
   });
   addResource(server, {
+    path: '/live',
+    operations: {
+      GET: {
+        schema: {
+          summary: 'Whether the control plane answers; asked without a credential',
+          response: { 200: { type: 'object', properties: { live: { type: 'boolean' } } } },
+        },
+        handle: ({ reply }) => void reply.send({ live: true }),
+      },
+    },
+  });
+  addResource(server, {
     path: '/status',
     operations: {
       GET: {
