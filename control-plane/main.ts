@@ -25,6 +25,7 @@ import { openClusterCa } from './distribution/cluster-ca.js';
 import { ClusterMembers, openClusterDatabase } from './distribution/cluster-members.js';
 import { NodeRegistry } from './distribution/node-registry.js';
 import { startNodeServer } from './distribution/node-server.js';
+import { ServedRecorder } from './distribution/served-recorder.js';
 import { SnapshotFeed } from './distribution/snapshot-feed.js';
 import { ControlMetrics } from './metrics/control-metrics.js';
 import { measuredEventLog } from './metrics/measured-event-log.js';
@@ -104,6 +105,17 @@ async function start(
   closing.add(metrics.watchNodes(registry, folded));
   const feed = new SnapshotFeed({ control: folded });
   closing.add(() => feed.close());
+  if (stores.shared) {
+    const recorder = new ServedRecorder({
+      registry,
+      feed,
+      execute: async (command) => {
+        await handler.execute(command, { actor: 'system', correlationId: randomUUID() });
+      },
+      logger,
+    });
+    closing.add(() => recorder.close());
+  }
   const nodeServer = await startNodeServer({
     listen: config.nodeListen,
     ca,

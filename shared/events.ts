@@ -7,6 +7,7 @@ import type {
   ClusterNode,
   KeyId,
   NodeId,
+  NodeRejection,
   PluginId,
   SslPlugin,
 } from './gateway-model.js';
@@ -73,6 +74,19 @@ export interface NodeRevoked {
   readonly data: { readonly nodeId: NodeId };
 }
 
+/**
+ * Nodes proved to serve a revision, but for what they rejected. Written where several control planes
+ * share the log, so that each knows of the nodes that the others feed.
+ */
+export interface RevisionServed {
+  readonly type: 'RevisionServed';
+  readonly data: {
+    readonly revision: Revision;
+    readonly nodeIds: readonly NodeId[];
+    readonly rejections: readonly NodeRejection[];
+  };
+}
+
 export type GatewayEvent =
   | LogCreated
   | ApiAdded
@@ -84,7 +98,8 @@ export type GatewayEvent =
   | CertUploaded
   | KeyErased
   | NodeAdmitted
-  | NodeRevoked;
+  | NodeRevoked
+  | RevisionServed;
 
 export type GatewayEventType = GatewayEvent['type'];
 

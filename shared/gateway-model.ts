@@ -21,6 +21,14 @@ export interface ClusterNode {
   readonly joinedAt: number;
 }
 
+/** A certificate that a node could not load; its hosts keep their last good one there. */
+export interface NodeRejection {
+  readonly nodeId: NodeId;
+  readonly certificateId: CertificateId;
+  readonly hosts: readonly string[];
+  readonly reason: string;
+}
+
 /** Kong 0.9.9's API object: which requests go to which upstream. */
 export interface Api {
   readonly id: ApiId;

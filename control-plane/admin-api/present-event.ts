@@ -31,6 +31,16 @@ export function presentEvent(event: GatewayEvent): EventDocument {
       const { id, name, joinedAt } = event.data.node;
       return { type, data: { node: { id, name, joined_at: joinedAt } } };
     }
+    case 'RevisionServed': {
+      const { revision, nodeIds, rejections } = event.data;
+      const presented = rejections.map(({ nodeId, certificateId, hosts, reason }) => ({
+        node_id: nodeId,
+        certificate_id: certificateId,
+        hosts,
+        reason,
+      }));
+      return { type, data: { revision, node_ids: nodeIds, rejections: presented } };
+    }
     case 'NodeRevoked':
       return { type, data: { node_id: event.data.nodeId } };
     default: {

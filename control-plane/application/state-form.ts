@@ -5,12 +5,13 @@ import type {
   Certificate,
   CertificateId,
   ClusterNode,
+  NodeId,
   PluginId,
   SslPlugin,
 } from '../../shared/gateway-model.js';
 import type { Revision } from '../../shared/revision.js';
 import { scopeOf } from '../domain/evolve.js';
-import type { GatewayState, IdempotentWrite, UnusedKey } from '../domain/state.js';
+import type { GatewayState, IdempotentWrite, ServedByNode, UnusedKey } from '../domain/state.js';
 
 /**
  * A state as bytes and back, made for a fast start: 100,000 certificates are 200 MB of chains and a
@@ -24,7 +25,7 @@ import type { GatewayState, IdempotentWrite, UnusedKey } from '../domain/state.j
  *
  * The form's name changes with any change of it, or of the state it stands for.
  */
-export const stateForm = 'gateway-state-3';
+export const stateForm = 'gateway-state-4';
 
 /** About 2 MB of chains each: decoded outside the JavaScript heap from 1 MB on, encoded in a few ms. */
 const entitiesPerGroup = 1000;
@@ -36,6 +37,7 @@ interface Head {
   readonly certificates: number;
   readonly keysToErase: readonly [CertificateId, UnusedKey][];
   readonly nodes: readonly ClusterNode[];
+  readonly servedByNode: readonly [NodeId, ServedByNode][];
   /** Of ids that no API and no plugin has. */
   readonly otherChanges: readonly Change[];
   readonly idempotentWrites: readonly [string, IdempotentWrite][];
@@ -72,6 +74,7 @@ export function* stateToParts(state: GatewayState): Generator<Uint8Array> {
     certificates: certificates.size,
     keysToErase: [...state.keysToErase],
     nodes: [...state.nodes.values()],
+    servedByNode: [...state.servedByNode],
     otherChanges: [...changedAt.filter(isOther)],
     idempotentWrites: [...state.idempotentWrites],
   };
@@ -195,6 +198,7 @@ class StateBuilder {
       certificateIdsByLeaf: toSets(certificates, ({ fingerprint256, id }) => [fingerprint256, id]),
       keysToErase: ImmutableMap(this.#head.keysToErase),
       nodes: toMap(this.#head.nodes, (node) => [node.id, node]),
+      servedByNode: ImmutableMap(this.#head.servedByNode),
       changedAt: toMap(this.#changes, (change) => change),
       idempotentWrites: OrderedMap(this.#head.idempotentWrites),
     };

@@ -7,7 +7,7 @@ import {
 } from '../../shared/join-token.js';
 import { openSqlite, type SqliteDatabase } from '../../shared/sqlite.js';
 import type { AdmitNode, RevokeNode } from '../domain/commands.js';
-import type { GatewayState } from '../domain/state.js';
+import type { GatewayState, ServedByNode } from '../domain/state.js';
 
 const migrations: readonly string[] = [
   `
@@ -82,6 +82,11 @@ export class ClusterMembers {
 
   member(id: string): ClusterNode | undefined {
     return this.#options.state().nodes.get(id as NodeId);
+  }
+
+  /** What a node was recorded to serve, at whichever control plane. */
+  servedBy(id: NodeId): ServedByNode | undefined {
+    return this.#options.state().servedByNode.get(id);
   }
 
   /** In the order in which they joined. */

@@ -137,7 +137,7 @@ export class NodeRegistry {
     this.#notify();
   }
 
-  /** Membership changed: who waits for "all" waits for others now. */
+  /** Membership changed, or what another control plane knows of its nodes: those who wait look again. */
   membersChanged(): void {
     this.#notify();
   }
@@ -160,7 +160,11 @@ export class NodeRegistry {
   }
 
   #status({ id, name, joinedAt }: ClusterNode): NodeStatus {
-    return { id, name, joinedAt, ...this.#observe(id) };
+    const observed = this.#observe(id);
+    // A node that another control plane feeds is known by what the log says of it.
+    const recorded = this.#options.members.servedBy(id);
+    const isNewer = recorded !== undefined && recorded.revision > (observed.revision ?? -1);
+    return { id, name, joinedAt, ...observed, ...(isNewer && recorded) };
   }
 
   #notify(): void {

@@ -97,7 +97,9 @@ export async function startNodeServer(options: NodeServerOptions): Promise<NodeS
   // Whichever control plane a node was revoked at: it is cut off here as soon as the event is known.
   const unwatch = options.control.onRecorded((events) => {
     for (const { event } of events) {
-      if (event.type === 'NodeAdmitted') registry.membersChanged();
+      if (event.type === 'NodeAdmitted' || event.type === 'RevisionServed') {
+        registry.membersChanged();
+      }
       if (event.type !== 'NodeRevoked') continue;
       const { nodeId } = event.data;
       logger.warn({ nodeId }, 'a node was revoked');

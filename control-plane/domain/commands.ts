@@ -5,8 +5,10 @@ import type {
   CertificateId,
   ClusterNode,
   NodeId,
+  NodeRejection,
   PluginId,
 } from '../../shared/gateway-model.js';
+import type { Revision } from '../../shared/revision.js';
 import type { GatewayState } from './state.js';
 
 /** What a caller may say about an API; `id` and `createdAt` are settled by the command. */
@@ -134,6 +136,14 @@ export interface RevokeNode {
   readonly nodeId: NodeId;
 }
 
+/** Notes that nodes have proved to serve a revision. */
+export interface RecordServed {
+  readonly type: 'RecordServed';
+  readonly revision: Revision;
+  readonly nodeIds: readonly NodeId[];
+  readonly rejections: readonly NodeRejection[];
+}
+
 /** An intent, parsed and checked for all that does not depend on the state. Ids and time come with it. */
 export type Command =
   | AddApi
@@ -148,4 +158,5 @@ export type Command =
   | CreateLog
   | EraseKey
   | AdmitNode
-  | RevokeNode;
+  | RevokeNode
+  | RecordServed;

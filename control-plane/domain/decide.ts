@@ -1,4 +1,4 @@
-import type { Command, CreateLog, EraseKey } from './commands.js';
+import type { Command, CreateLog, EraseKey, RecordServed } from './commands.js';
 import { addApi, changeApi, deleteApi, replaceApi } from './decide-api.js';
 import { addPlugin, changePlugin, deletePlugin, replacePlugin } from './decide-plugin.js';
 import { accept, type Decision, reject } from './decision.js';
@@ -41,6 +41,8 @@ export function decide(state: GatewayState, command: Command): Decision {
       return state.nodes.has(command.nodeId)
         ? accept({ type: 'NodeRevoked', data: { nodeId: command.nodeId } })
         : accept();
+    case 'RecordServed':
+      return recordServed(state, command);
     default: {
       const unknown: never = command;
       return unknown;
@@ -52,6 +54,13 @@ function createLog(state: GatewayState, command: CreateLog): Decision {
   if (state.logId === command.logId) return accept();
   if (state.logId !== undefined) return reject({ code: 'log-already-created' });
   return accept({ type: 'LogCreated', data: { logId: command.logId } });
+}
+
+function recordServed(state: GatewayState, command: RecordServed): Decision {
+  const { revision, rejections } = command;
+  const nodeIds = command.nodeIds.filter((id) => state.nodes.has(id));
+  if (nodeIds.length === 0) return accept();
+  return accept({ type: 'RevisionServed', data: { revision, nodeIds, rejections } });
 }
 
 /** A certificate that is bound again meanwhile keeps its key. */

@@ -1,10 +1,11 @@
 import { type Map as ImmutableMap, Set as ImmutableSet } from 'immutable';
-import type { GatewayEvent, RecordedEvent } from '../../shared/events.js';
+import type { GatewayEvent, RecordedEvent, RevisionServed } from '../../shared/events.js';
 import type {
   Api,
   ApiId,
   Certificate,
   CertificateId,
+  NodeId,
   PluginId,
   SslPlugin,
 } from '../../shared/gateway-model.js';
@@ -39,9 +40,9 @@ export function evolve(state: GatewayState, event: GatewayEvent): GatewayState {
     case 'NodeAdmitted':
       return { ...state, nodes: state.nodes.set(event.data.node.id, event.data.node) };
     case 'NodeRevoked':
-      return state.nodes.has(event.data.nodeId)
-        ? { ...state, nodes: state.nodes.delete(event.data.nodeId) }
-        : state;
+      return dropNode(state, event.data.nodeId);
+    case 'RevisionServed':
+      return noteServed(state, event.data);
     default: {
       const unknown: never = event;
       return unknown;
@@ -137,6 +138,26 @@ function dropPlugin(state: GatewayState, pluginId: PluginId): GatewayState {
     changedAt: state.changedAt.delete(pluginId),
   };
   return removeUse(dropped, plugin.config.certificateId, pluginId, 'deleted');
+}
+
+function dropNode(state: GatewayState, nodeId: NodeId): GatewayState {
+  if (!state.nodes.has(nodeId)) return state;
+  const { nodes, servedByNode } = state;
+  return { ...state, nodes: nodes.delete(nodeId), servedByNode: servedByNode.delete(nodeId) };
+}
+
+function noteServed(
+  state: GatewayState,
+  { revision, nodeIds, rejections }: RevisionServed['data'],
+): GatewayState {
+  const servedByNode = state.servedByNode.withMutations((served) => {
+    for (const id of nodeIds) {
+      if (!state.nodes.has(id)) continue;
+      const own = rejections.filter(({ nodeId }) => nodeId === id);
+      served.set(id, { revision, rejections: own });
+    }
+  });
+  return { ...state, servedByNode };
 }
 
 /** Where a plugin applies: its API, or `all` for the one without an API. */

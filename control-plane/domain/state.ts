@@ -7,6 +7,7 @@ import type {
   ClusterNode,
   KeyId,
   NodeId,
+  NodeRejection,
   PluginId,
   SslPlugin,
 } from '../../shared/gateway-model.js';
@@ -27,6 +28,11 @@ export interface IdempotentWrite {
   readonly request: string;
   readonly first: Revision;
   readonly last: Revision;
+}
+
+export interface ServedByNode {
+  readonly revision: Revision;
+  readonly rejections: readonly NodeRejection[];
 }
 
 /** So many idempotent writes are remembered, the latest ones. */
@@ -55,6 +61,8 @@ export interface GatewayState {
   readonly keysToErase: ImmutableMap<CertificateId, UnusedKey>;
   /** The cluster's nodes: those that were let in and not revoked since. */
   readonly nodes: ImmutableMap<NodeId, ClusterNode>;
+  /** What each node was last recorded to serve; empty where one control plane feeds them all. */
+  readonly servedByNode: ImmutableMap<NodeId, ServedByNode>;
   /** Revision of the last event that changed the API or plugin: its entity tag. */
   readonly changedAt: ImmutableMap<ApiId | PluginId, Revision>;
   /** By idempotency key, oldest first, at most `maxIdempotentWrites`. */
@@ -74,6 +82,7 @@ export const initialState: GatewayState = {
   certificateIdsByLeaf: ImmutableMap(),
   keysToErase: ImmutableMap(),
   nodes: ImmutableMap(),
+  servedByNode: ImmutableMap(),
   changedAt: ImmutableMap(),
   idempotentWrites: OrderedMap(),
 };

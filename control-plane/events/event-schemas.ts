@@ -73,6 +73,16 @@ const clusterNode = Type.Object(
   strict,
 );
 
+const nodeRejection = Type.Object(
+  {
+    nodeId: uuid<NodeId>(),
+    certificateId: uuid<CertificateId>(),
+    hosts: Type.Array(Type.String()),
+    reason: Type.String(),
+  },
+  strict,
+);
+
 export const eventDataSchemas = {
   LogCreated: Type.Object({ logId: uuid() }, strict),
   ApiAdded: Type.Object({ api }, strict),
@@ -85,6 +95,14 @@ export const eventDataSchemas = {
   KeyErased: Type.Object({ certificateId: uuid<CertificateId>(), keyId: uuid<KeyId>() }, strict),
   NodeAdmitted: Type.Object({ node: clusterNode }, strict),
   NodeRevoked: Type.Object({ nodeId: uuid<NodeId>() }, strict),
+  RevisionServed: Type.Object(
+    {
+      revision: Type.Integer({ minimum: 0 }),
+      nodeIds: Type.Array(uuid<NodeId>()),
+      rejections: Type.Array(nodeRejection),
+    },
+    strict,
+  ),
 } satisfies Record<GatewayEventType, Type.TSchema>;
 
 const sha256Hex = Type.String({ pattern: '^[0-9a-f]{64}$' });

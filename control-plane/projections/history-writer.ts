@@ -44,6 +44,7 @@ export class HistoryWriter {
         break;
       case 'NodeAdmitted':
       case 'NodeRevoked':
+      case 'RevisionServed':
         break; // Concerns no API and no host.
       default:
         event satisfies never;

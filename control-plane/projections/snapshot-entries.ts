@@ -70,6 +70,7 @@ export function changedEntryKeys(
       case 'LogCreated':
       case 'NodeAdmitted':
       case 'NodeRevoked':
+      case 'RevisionServed':
         break;
       case 'CertUploaded':
         touch({ kind: 'certificate', id: event.data.certificate.id });

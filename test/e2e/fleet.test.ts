@@ -52,10 +52,19 @@ describe('a fleet of two control planes over one log, and two nodes behind a bal
     expect(await shownLeaf(fleet.balancerPorts.https, host)).toBe(certificate.fingerprint256);
   });
 
-  it('says when every node that a control plane feeds serves a write', async () => {
-    const { status, body } = await fleet.admin(0).send('GET', '/nodes');
-    expect(status).toBe(200);
-    expect((body as { total: number }).total).toBe(2);
+  it('waits for nodes that the other control plane feeds too', async () => {
+    for (const admin of [fleet.admin(0), fleet.admin(1)]) {
+      const certificate = await ca.issue([host]);
+      const answer = await admin.rebind('fleet', pluginId, certificate, 'applied');
+      expect(answer.status).toBe(200);
+      expect(JSON.parse(answer.headers.get('signet-applied') ?? '{}')).toMatchObject({
+        complete: true,
+        applied: 2,
+      });
+      for (const { tlsPort } of fleet.nodes) {
+        expect(await shownLeaf(tlsPort, host)).toBe(certificate.fingerprint256);
+      }
+    }
   });
 
   it('goes on serving and restarting nodes with no control plane in sight', async () => {

@@ -17,8 +17,8 @@ describe('the golden log', () => {
   it('is read, follows its hash chain and folds to the state it always folded to', async () => {
     const { recorded, head } = decodeEvents(chainStart, await goldenLog());
     expect(head).toEqual({
-      revision: 17,
-      hash: '677c00b97684efbc693dcff0ed973fc75e9bca4fbe3c02627d7ec5f31499382e',
+      revision: 18,
+      hash: 'd8f04f139d6f36f0db41db152016164274cd96cc05db146ec4a1936c88b60c27',
     });
     const state = recorded.reduce(fold, initialState);
     expect(state.logId).toBe('eeeeeeee-0000-4000-8000-000000000001');
@@ -67,6 +67,7 @@ describe('the golden log', () => {
     expect(state.nodes.valueSeq().toArray()).toEqual([
       { id: '99999999-0000-4000-8000-000000000002', name: 'node-2 é', joinedAt: 1767225600002 },
     ]);
+    expect(state.servedByNode.keySeq().toArray()).toEqual(['99999999-0000-4000-8000-000000000002']);
     expect(state.idempotentWrites.keySeq().toArray()).toEqual(['my key']);
   });
 

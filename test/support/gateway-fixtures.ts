@@ -10,6 +10,7 @@ import type {
   PluginId,
   SslPlugin,
 } from '../../shared/gateway-model.js';
+import type { Revision } from '../../shared/revision.js';
 
 /** Ids for tests: a UUID v4 whose last digits are `n`; the casts mint what parsers would check. */
 function uuid(kind: string, n: number): string {
@@ -116,4 +117,19 @@ export const nodeAdmitted = (n: number): GatewayEvent => ({
 export const nodeRevoked = (n: number): GatewayEvent => ({
   type: 'NodeRevoked',
   data: { nodeId: nodeId(n) },
+});
+export const revisionServed = (n: number): GatewayEvent => ({
+  type: 'RevisionServed',
+  data: {
+    revision: n as Revision,
+    nodeIds: [nodeId(n), nodeId(n + 1)],
+    rejections: [
+      {
+        nodeId: nodeId(n),
+        certificateId: certificateId(n),
+        hosts: [`host-${n}.test`],
+        reason: 'no',
+      },
+    ],
+  },
 });

@@ -20,6 +20,7 @@ import {
   pluginAdded,
   pluginDeleted,
   pluginUpdated,
+  revisionServed,
 } from './gateway-fixtures.js';
 
 // Few ids, names and hosts, so that histories collide on purpose, also in ways no command leads to.
@@ -42,6 +43,7 @@ const aPlugin = fc
 export const arbitraryEvent: fc.Arbitrary<GatewayEvent> = fc.oneof(
   few.map(nodeAdmitted),
   few.map(nodeRevoked),
+  few.map(revisionServed),
   anApi.map(apiAdded),
   anApi.map(apiUpdated),
   few.map(apiDeleted),

@@ -27,6 +27,7 @@ const typeNames: { readonly [T in GatewayEventType]: true } = {
   KeyErased: true,
   NodeAdmitted: true,
   NodeRevoked: true,
+  RevisionServed: true,
 };
 
 /** What was recorded, as pages or as a live stream. */
