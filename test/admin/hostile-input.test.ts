@@ -7,7 +7,7 @@ import {
   setPath,
 } from '../../control-plane/admin-api/body/raw-value.js';
 import { JsonFault, parseStrictJson } from '../../control-plane/admin-api/body/strict-json.js';
-import { type AdminUnderTest, startAdmin } from '../support/admin-server.js';
+import { type AdminUnderTest, sharedAdmin } from '../support/admin-server.js';
 import { makePairs } from '../support/pairs.js';
 
 const { a } = makePairs();
@@ -26,8 +26,10 @@ async function expectUntouched(admin: AdminUnderTest): Promise<void> {
 }
 
 describe('JSON that bites', () => {
+  const shared = sharedAdmin();
+
   it('cannot reach a prototype', async () => {
-    const admin = await startAdmin();
+    const admin = shared();
     const bodies = [
       '{"__proto__":{"upstream_url":"http://x","request_host":"x"}}',
       '{"constructor":{"prototype":{"polluted":true}}}',
@@ -61,7 +63,7 @@ describe('JSON that bites', () => {
     ['NUL', '{"name":"x\u0000"}'],
     ['no UTF-8', '{"name":"\u00ff'],
   ])('is refused fast: %s', async (_, body) => {
-    const admin = await startAdmin();
+    const admin = shared();
     const startedAt = performance.now();
     const got = await admin.send('POST', '/apis', body, json);
     expect(got.status).toBe(400);
@@ -70,7 +72,7 @@ describe('JSON that bites', () => {
   });
 
   it('dotted keys cannot nest without end, nor overwrite each other unseen', async () => {
-    const admin = await startAdmin();
+    const admin = shared();
     const got = await admin.send('POST', '/apis', { [`${'a.'.repeat(120)}b`]: 1 });
     expect(got.status).toBe(400);
     const both = {
@@ -119,8 +121,10 @@ describe('JSON that bites', () => {
 });
 
 describe('forms that bite', () => {
+  const shared = sharedAdmin();
+
   it('urlencoded: many fields, long names, broken escapes', async () => {
-    const admin = await startAdmin();
+    const admin = shared();
     const form = { 'content-type': 'application/x-www-form-urlencoded' };
     const many = Array.from({ length: 100_000 }, (_, n) => `k${n}=1`).join('&');
     expect((await admin.send('POST', '/apis', many, form)).status).toBe(413);
@@ -150,7 +154,7 @@ describe('forms that bite', () => {
     ['a prototype', `${part('__proto__.x', '1')}--B--\r\n`, 'B'],
     ['files by the thousand', `${part('f', '1', '; filename="x"').repeat(5000)}--B--\r\n`, 'B'],
   ])('multipart is refused: %s', async (_, body, boundary) => {
-    const admin = await startAdmin();
+    const admin = shared();
     const got = await sendParts(admin, body, boundary);
     expect(got.status, got.text).toBeGreaterThanOrEqual(400);
     expect(got.status, got.text).toBeLessThan(500);
@@ -158,7 +162,7 @@ describe('forms that bite', () => {
   });
 
   it('a multipart body that never ends does not hold up others', async () => {
-    const admin = await startAdmin();
+    const admin = shared();
     const { hostname, port } = new URL(admin.url);
     const socket = connect(Number(port), hostname);
     socket.write(
@@ -171,7 +175,7 @@ describe('forms that bite', () => {
   });
 
   it('random multipart bytes never get past a refusal', async () => {
-    const admin = await startAdmin();
+    const admin = shared();
     const piece = fc.constantFrom(
       ...['--B', '--B--', '\r\n', '\r\n\r\n', 'Content-Disposition: form-data; name="name"'],
       ...['; filename="x"', 'Content-Transfer-Encoding: base64', '"', ';', '\u0000', 'é', '--'],
@@ -192,6 +196,8 @@ describe('forms that bite', () => {
 });
 
 describe('values that bite', () => {
+  const shared = sharedAdmin();
+
   it.each([
     ['request_host', 'h'.repeat(65_536)],
     ['request_host', 'a.test\r\nX: y'],
@@ -211,7 +217,7 @@ describe('values that bite', () => {
     ['created_at', '1e999'],
     ['created_at', 1e300],
   ])('%s: %j is refused', async (field, value) => {
-    const admin = await startAdmin();
+    const admin = shared();
     const body = { name: 'x', request_host: 'x.test', upstream_url, [field]: value };
     const got = await admin.send('POST', '/apis', body);
     expect(got.status).toBe(400);
@@ -221,7 +227,7 @@ describe('values that bite', () => {
   });
 
   it('odd headers are refused or ignored', async () => {
-    const admin = await startAdmin();
+    const admin = shared();
     const body = { name: 'x', request_host: 'x.test', upstream_url };
     const long = { 'idempotency-key': 'k'.repeat(300) };
     expect((await admin.send('POST', '/apis', body, long)).status).toBe(400);
@@ -231,7 +237,7 @@ describe('values that bite', () => {
   });
 
   it('paths of every kind are answered without an error of ours', async () => {
-    const admin = await startAdmin();
+    const admin = shared();
     const paths = [
       ...['/apis/%00', '/apis/%2e%2e%2f', `/apis/${'x'.repeat(2000)}`, '/apis//', '//apis', '/%'],
       ...[

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { type AdminUnderTest, type Json, startAdmin } from '../support/admin-server.js';
+import {
+  type AdminUnderTest,
+  type Json,
+  sharedAdmin,
+  startAdmin,
+} from '../support/admin-server.js';
 
 const upstream_url = 'http://127.0.0.1:9000/x';
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -79,6 +84,8 @@ describe('4.2 name', () => {
 });
 
 describe('4.3 required', () => {
+  const shared = sharedAdmin();
+
   it.each([
     [
       {},
@@ -96,18 +103,20 @@ describe('4.3 required', () => {
     ],
     [{ upstream_url: '', request_path: '/x' }, { upstream_url: 'upstream_url is required' }],
   ])('%j', async (body, errors) => {
-    const admin = await startAdmin();
+    const admin = shared();
     const got = await admin.send('POST', '/apis', body);
     expect([got.status, got.json]).toEqual([400, errors]);
   });
 });
 
 describe('4.4 request_host', () => {
+  const shared = sharedAdmin();
+
   it.each([
     ...['x.test', 'localhost', '-x.test', 'a_b.test', '127.0.0.1', 'x.1', 'X.Test', 'x--y.z'],
     ...['*.example.org', 'example.*', 'www.example.*'],
   ])('takes %s as given', async (host) => {
-    const admin = await startAdmin();
+    const admin = shared();
     expect((await add(admin, 1, { request_host: host }))['request_host']).toBe(host);
   });
 
@@ -127,19 +136,21 @@ describe('4.4 request_host', () => {
     ['*.x.*', 'Only one wildcard is allowed: *.x.*'],
     ['**.x', 'Only one wildcard is allowed: **.x'],
   ])('refuses %s', async (host, message) => {
-    const admin = await startAdmin();
+    const admin = shared();
     const got = await admin.send('POST', '/apis', { request_host: host, upstream_url });
     expect([got.status, got.json]).toEqual([400, { request_host: message }]);
   });
 });
 
 describe('4.5 request_path', () => {
+  const shared = sharedAdmin();
+
   it.each([
     ['/', '/'],
     ['/status/', '/status'],
     ['/a/b.c-d_e~f%20', '/a/b.c-d_e~f%20'],
   ])('takes %s as %s', async (path, stored) => {
-    const admin = await startAdmin();
+    const admin = shared();
     const got = await admin.send('POST', '/apis', { request_path: path, upstream_url });
     expect(got.json['request_path']).toBe(stored);
   });
@@ -152,15 +163,17 @@ describe('4.5 request_path', () => {
     ['/x%2', "must use proper encoding; '%2' is invalid"],
     ['/x%20%zz%', "must use proper encoding; '%zz' is invalid"],
   ])('refuses %s', async (path, message) => {
-    const admin = await startAdmin();
+    const admin = shared();
     const got = await admin.send('POST', '/apis', { request_path: path, upstream_url });
     expect([got.status, got.json]).toEqual([400, { request_path: message }]);
   });
 });
 
 describe('4.6 upstream_url', () => {
+  const shared = sharedAdmin();
+
   it.each(['http://x', 'HTTPS://X:1/y/', 'http://[::1]:80'])('takes %s as given', async (url) => {
-    const admin = await startAdmin();
+    const admin = shared();
     expect((await add(admin, 1, { upstream_url: url }))['upstream_url']).toBe(url);
   });
 
@@ -172,15 +185,17 @@ describe('4.6 upstream_url', () => {
     ['http://x y', 'upstream_url is not a url'],
     ['ftp://x', 'Supported protocols are HTTP and HTTPS'],
   ])('refuses %s', async (url, message) => {
-    const admin = await startAdmin();
+    const admin = shared();
     const got = await admin.send('POST', '/apis', { request_host: 'x', upstream_url: url });
     expect([got.status, got.json]).toEqual([400, { upstream_url: message }]);
   });
 });
 
 describe('4.7 other errors', () => {
+  const shared = sharedAdmin();
+
   it('are reported together, and change nothing', async () => {
-    const admin = await startAdmin();
+    const admin = shared();
     const body = { foo: 1, request_host: 'a..b', upstream_url: 'x', preserve_host: 'maybe' };
     const got = await admin.send('POST', '/apis', body);
     expect([got.status, got.json]).toEqual([

@@ -1,7 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { startAdmin } from '../support/admin-server.js';
+import { sharedAdmin, startAdmin } from '../support/admin-server.js';
 import { makePairs } from '../support/pairs.js';
 
 const { a } = makePairs();
@@ -153,8 +153,10 @@ describe('2.2 request bodies', () => {
 });
 
 describe('2.3 values', () => {
+  const shared = sharedAdmin();
+
   it('lose white space at both ends', async () => {
-    const admin = await startAdmin();
+    const admin = shared();
     const body = { name: ' x ', request_host: '\tx.test\n', upstream_url: ` ${upstream_url} ` };
     expect((await admin.send('POST', '/apis', body)).json).toMatchObject({
       name: 'x',
@@ -168,7 +170,7 @@ describe('2.3 values', () => {
     ['TRUE', true],
     [' False ', false],
   ])('boolean %j', async (given, expected) => {
-    const admin = await startAdmin();
+    const admin = shared();
     const body = { name: 'x', request_host: 'x.test', upstream_url, preserve_host: given };
     expect((await admin.send('POST', '/apis', body)).json['preserve_host']).toBe(expected);
   });
@@ -184,7 +186,7 @@ describe('2.3 values', () => {
     [{ id: 'abc' }, { id: 'abc is not a valid uuid' }],
     [{ 'name.x': 'a' }, { name: 'name is not a string' }],
   ])('%j is refused by field', async (fields, errors) => {
-    const admin = await startAdmin();
+    const admin = shared();
     const body = { request_host: 'x.test', upstream_url, ...fields };
     const got = await admin.send('POST', '/apis', body);
     expect(got.status).toBe(400);
@@ -192,17 +194,19 @@ describe('2.3 values', () => {
   });
 
   it('takes digits in a string for a timestamp', async () => {
-    const admin = await startAdmin();
+    const admin = shared();
     const body = new URLSearchParams({ request_host: 'x.test', upstream_url, created_at: '123' });
     expect((await admin.send('POST', '/apis', body)).json['created_at']).toBe(123);
   });
 });
 
 describe('2.4 missing or foreign Content-Type', () => {
+  const shared = sharedAdmin();
+
   it.each(['/apis', '/nothing', '/apis/none/plugins', '/'])(
     'is refused before anything else on %s',
     async (path) => {
-      const admin = await startAdmin();
+      const admin = shared();
       for (const method of ['POST', 'PUT', 'PATCH']) {
         const answer = await sendRaw(
           admin.url,
@@ -215,7 +219,7 @@ describe('2.4 missing or foreign Content-Type', () => {
   );
 
   it('creates nothing out of text/plain', async () => {
-    const admin = await startAdmin();
+    const admin = shared();
     const body = `${new URLSearchParams({ request_host: 'x.test', upstream_url })}`;
     const got = await admin.send('POST', '/apis', body, { 'content-type': 'text/plain' });
     expect([400, 415]).toContain(got.status);
@@ -277,8 +281,10 @@ describe('2.5 answers', () => {
 });
 
 describe('2.6 browsers', () => {
+  const shared = sharedAdmin();
+
   it('may read every answer, and ask first on any path', async () => {
-    const admin = await startAdmin();
+    const admin = shared();
     for (const path of ['/apis', '/nothing']) {
       const got = await admin.send('GET', path);
       expect(got.headers.get('access-control-allow-origin')).toBe('*');

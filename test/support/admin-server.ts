@@ -1,5 +1,8 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { afterAll, afterEach, beforeAll, onTestFinished } from 'vitest';
 import { addEventRoutes } from '../../control-plane/admin-api/routes/events.js';
 import { addPastRoutes } from '../../control-plane/admin-api/routes/past.js';
 import { addRollbackRoute } from '../../control-plane/admin-api/routes/rollback.js';
@@ -9,7 +12,13 @@ import {
 } from '../../control-plane/admin-api/server.js';
 import { PastStates } from '../../control-plane/application/past-states.js';
 import { History } from '../../control-plane/projections/history.js';
-import { openStores, type Stores, silentLogger, startControlPlane } from './control-plane.js';
+import {
+  type AtEnd,
+  openStores,
+  type Stores,
+  silentLogger,
+  startControlPlane,
+} from './control-plane.js';
 import { temporaryDirectory } from './temporary-directory.js';
 
 export interface AdminUnderTest {
@@ -43,10 +52,43 @@ export async function startAdmin(
   overrides: Partial<AdminServerOptions> = {},
   stores?: Stores,
 ): Promise<AdminUnderTest> {
+  const directory = await temporaryDirectory();
+  return start(directory, overrides, stores ?? (await openStores(directory)), onTestFinished);
+}
+
+/** One admin server for all tests of a `describe`; each finds it without APIs. */
+export function sharedAdmin(): () => AdminUnderTest {
+  const cleanUps: (() => Promise<void>)[] = [];
+  let admin: AdminUnderTest | undefined;
+  beforeAll(async () => {
+    const atEnd: AtEnd = (cleanUp) => void cleanUps.unshift(cleanUp);
+    const directory = await mkdtemp(join(tmpdir(), 'signet-test-'));
+    atEnd(() => rm(directory, { recursive: true, force: true }));
+    admin = await start(directory, {}, await openStores(directory, atEnd), atEnd);
+  });
+  afterEach(async () => {
+    const ids = [...(admin?.plane.folded.state.apis.keys() ?? [])];
+    for (const id of ids) await admin?.send('DELETE', `/apis/${id}`);
+  });
+  afterAll(async () => {
+    for (const cleanUp of cleanUps) await cleanUp();
+  });
+  return () => {
+    if (admin === undefined) throw new Error('the shared admin server is not up');
+    return admin;
+  };
+}
+
+async function start(
+  directory: string,
+  overrides: Partial<AdminServerOptions>,
+  stores: Stores,
+  atEnd: AtEnd,
+): Promise<AdminUnderTest> {
   const clock = overrides.clock ?? Date.now;
-  const plane = await startControlPlane(stores ?? (await openStores()), clock);
+  const plane = await startControlPlane(stores, clock);
   const history = new History({
-    path: join(await temporaryDirectory(), 'history.db'),
+    path: join(directory, `history-${randomUUID()}.db`),
     log: plane.log,
     control: plane.folded,
     logger: silentLogger,
@@ -88,7 +130,7 @@ export async function startAdmin(
     closing ??= server.close().then(() => history.close());
     return closing;
   };
-  onTestFinished(close);
+  atEnd(close);
   return {
     url,
     plane,

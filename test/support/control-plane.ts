@@ -24,13 +24,19 @@ export interface Stores {
   readonly vault: KeyVault;
 }
 
+/** Runs when whatever it was set up for is over: the test, unless said otherwise. */
+export type AtEnd = (cleanUp: () => Promise<void>) => void;
+
 /** The embedded log and vault in a directory that goes with the test. */
-export async function openStores(directory?: string): Promise<Stores> {
+export async function openStores(
+  directory?: string,
+  atEnd: AtEnd = onTestFinished,
+): Promise<Stores> {
   const path = directory ?? (await temporaryDirectory());
   const masterKeys = await loadMasterKeys({ kind: 'file', path: join(path, 'master.key') });
   const log = new SqliteEventLog({ path: join(path, 'events.db') });
   const vault = new SqliteKeyVault({ path: join(path, 'vault.db'), masterKeys });
-  onTestFinished(async () => {
+  atEnd(async () => {
     await log.close();
     await vault.close();
   });
