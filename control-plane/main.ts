@@ -9,9 +9,12 @@ import type { Listening, RunningControlPlane } from '../shared/running.js';
 import { product, version } from '../shared/version.js';
 import { type AdminAccess, openAdminAccess } from './access/admin-access.js';
 import { isUuid } from './admin-api/ids.js';
+import { addConsoleRoutes } from './admin-api/routes/console.js';
 import { addHistoryRoutes } from './admin-api/routes/history.js';
+import { addHostRoutes } from './admin-api/routes/hosts.js';
 import { addMasterKeyRoutes } from './admin-api/routes/master-key.js';
 import { addNodeRoutes } from './admin-api/routes/nodes.js';
+import { addOverviewRoute } from './admin-api/routes/overview.js';
 import { createAdminServer } from './admin-api/server.js';
 import { CommandHandler } from './application/command-handler.js';
 import type { FoldedLog } from './application/folded-log.js';
@@ -35,7 +38,10 @@ import { openStores, type Stores } from './open-stores.js';
 import type { Clock } from './ports/clock.js';
 import { VaultClosedError } from './ports/key-vault-errors.js';
 import { History } from './projections/history.js';
+import { HostDirectory } from './projections/host-directory.js';
 
+/** Where the build puts the console, as seen from the built output. */
+const consoleDirectory = join(import.meta.dirname, '../console/site');
 const joinTokenLifetimeMs = 15 * 60_000;
 /** Another control plane's upload may have put its key and not yet appended its event. */
 const sharedVaultGraceMs = 60_000;
@@ -130,6 +136,12 @@ async function start(
   });
   closing.add(() => nodeServer.close());
 
+  let hosts: HostDirectory | undefined;
+  closing.add(() => hosts?.close());
+  const directory = () => {
+    hosts ??= new HostDirectory(folded);
+    return hosts;
+  };
   const admin = await createAdminServer({
     ...config.adminApiListen,
     ...stores,
@@ -158,6 +170,9 @@ async function start(
         }),
       (server, context) => addHistoryRoutes(server, context, { history, pastStates }),
       (server, context) => addMasterKeyRoutes(server, context, stores.masterKeyRotation),
+      (server, context) => addHostRoutes(server, context, directory),
+      (server, context) => addOverviewRoute(server, context, { registry, feed, directory }),
+      (server) => addConsoleRoutes(server, consoleDirectory),
     ],
   });
   closing.add(() => admin.close());

@@ -11,6 +11,7 @@ import { decideAccessMode } from './bind-rule.js';
 import { mayCarryOut } from './command-scope.js';
 import { limitConnections } from './connection-limiter.js';
 import { type AccessOptions, guardAdminApi, principalOf } from './guard.js';
+import { addSessionRoute } from './session-routes.js';
 import { addTokenRoutes } from './token-routes.js';
 
 export interface AdminAccessOptions extends Pick<AccessOptions, 'requestHostOf'> {
@@ -64,6 +65,7 @@ export async function openAdminAccess(options: AdminAccessOptions): Promise<Admi
       extend: (server) => {
         guardAdminApi(server, { store, mode, requestHostOf, clock, logger });
         addTokenRoutes(server, { store, clock, logger });
+        addSessionRoute(server);
         limitConnections(server.server);
         if (tlsFiles === undefined) return;
         // A Fastify instance made with `https` has a TLS server; its type does not say so.

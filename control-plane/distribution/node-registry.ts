@@ -60,7 +60,7 @@ export class NodeRegistry {
     return member && this.#status(member);
   }
 
-  /** Calls `watcher` after each acknowledgement and each change of membership. Returns how to end it. */
+  /** Calls `watcher` after whatever a node said, did or became. Returns how to end it. */
   watch(watcher: () => void): () => void {
     this.#watchers.add(watcher);
     return () => this.#watchers.delete(watcher);
@@ -110,15 +110,18 @@ export class NodeRegistry {
     };
     Object.assign(this.#observe(id), fresh);
     this.#seen(id);
+    this.#notify();
   }
 
   disconnected(id: string): void {
     this.#observe(id).isConnected = false;
+    this.#notify();
   }
 
   healthChanged(id: string, health: NodeHealth): void {
     this.#observe(id).health = health;
     this.#seen(id);
+    this.#notify();
   }
 
   acked(id: string, { revision, digest, rejections }: AckMessage, isExpected: boolean): void {

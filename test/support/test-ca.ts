@@ -55,7 +55,7 @@ export class TestCa {
   /** Each call makes a new key and another leaf. */
   async issue(
     names: readonly [string, ...string[]],
-    { days = 20 }: { readonly days?: number } = {},
+    { days = 20, ageDays = 1 }: { readonly days?: number; readonly ageDays?: number } = {},
   ): Promise<IssuedCertificate> {
     const keys = await newKeys();
     const now = Date.now();
@@ -63,7 +63,7 @@ export class TestCa {
       serialNumber: serialNumber(),
       subject: `CN=${names[0]}`,
       issuer: this.#root.subject,
-      notBefore: new Date(now - dayMs),
+      notBefore: new Date(now - ageDays * dayMs),
       notAfter: new Date(now + days * dayMs),
       signingAlgorithm: algorithm,
       publicKey: keys.publicKey,
