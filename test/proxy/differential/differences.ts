@@ -1,0 +1,113 @@
+/** A difference to nginx or HAProxy that is meant, or that the engine forces and how it is contained. */
+interface Difference {
+  readonly cases: RegExp;
+  /** What the gateway does; another outcome of such a case is not explained. */
+  readonly ours: RegExp;
+  readonly because: string;
+}
+
+const differences: readonly Difference[] = [
+  {
+    cases: /^framing: .*|^sequence: two pipelined|^sequence: close, then another/,
+    ours: /^refused|^forwarded (?!.*smuggled)/,
+    because:
+      'The engine takes no pipelining: a request that follows before the answer ends the ' +
+      'connection and the request under way, which may have reached the upstream or not. Chunked ' +
+      'requests are the last of their connection in any case.',
+  },
+  {
+    cases: /^framing: length .*, coding (?!none)/,
+    ours: /^refused/,
+    because:
+      'RFC 9112 §6.1 lets a length beside a coding be an attack: refused, where HAProxy drops the ' +
+      'length and nginx takes some of these.',
+  },
+  {
+    cases: /^framing: length (?:list|twice equal|folded|tab before value)/,
+    ours: /^refused|^forwarded/,
+    because:
+      'Repeated and folded lengths are refused even where they agree; HAProxy merges them. A tab is ' +
+      'white space (RFC 9110 §5.6.3), which nginx does not take.',
+  },
+  {
+    cases: /^chunks: (?:letter g|empty size|blank before the size|data too long)/,
+    ours: /^forwarded/,
+    because:
+      'Forced by the engine, which reads these chunk sizes in its own way. Contained: what it read is ' +
+      'framed anew for the upstream, and the connection ends with the answer.',
+  },
+  {
+    cases: /^chunks: extension$/,
+    ours: /^waits for more|^refused/,
+    because:
+      'Forced by the engine: an extension without a blank before it is read as more digits. The ' +
+      'request waits for data and ends with a limit.',
+  },
+  {
+    cases: /^chunks: trailers/,
+    ours: /^refused/,
+    because:
+      'Forced by the engine: trailers are read as another request, which ends the connection before ' +
+      'the first is answered.',
+  },
+  {
+    cases: /^target: "(?:%00|%|%zz)"/,
+    ours: /^forwarded/,
+    because: 'Paths pass as they were sent, never decoded (Kong); nginx decodes them to match.',
+  },
+  {
+    cases: /^target: "(?:a#b|é|Ã©|.*\u007f.*)"|^target: "a\u007fb"/,
+    ours: /^refused/,
+    because:
+      'No request-target of RFC 9112 §3.2; a fragment is cut off by some readers and not by others. ' +
+      'Bytes above 0x7f reach us damaged by the engine.',
+  },
+  {
+    cases: /^method: "get"/,
+    ours: /^forwarded/,
+    because: 'Methods are case-sensitive tokens (RFC 9110 §9.1): passed on as they are.',
+  },
+  {
+    cases: /^version: |^start: (?:bare LF|two blanks|tab|absolute target|CONNECT)/,
+    ours: /^refused/,
+    because:
+      'The engine answers 505 to all that is not `METHOD /path HTTP/1.1` with single blanks and CRLF. ' +
+      'HTTP/1.0 clients are not served.',
+  },
+  {
+    cases: /^start: empty line before|^field: bare CR in a value/,
+    ours: /^waits for more|^refused/,
+    because:
+      'Forced by the engine: it reads on and closes after its time limit. Nothing is forwarded.',
+  },
+  {
+    cases:
+      /^host: none|^host: "(?:a\.test\/x|a\.test\\tb|a\.\.test|a test|a\.test:x|a\.test,b\.test|x@a\.test|a\.test[?#]x|\[::1|a\.test:99999)"/,
+    ours: /^refused/,
+    because:
+      'Not one `host[:port]` (RFC 9110 §7.2): what nginx or HAProxy make of it, an upstream may not.',
+  },
+  {
+    cases: /^host: ""/,
+    ours: /^forwarded/,
+    because: 'A client without a host may be served by path (Kong).',
+  },
+  {
+    cases: /^field: empty name/,
+    ours: /^forwarded/,
+    because:
+      'Forced by the engine, which hides this field and all behind it. Contained: what is hidden is ' +
+      'not forwarded, and a body it announced is read as a request of the same client.',
+  },
+  {
+    cases: /^field: (?:bare LF in a value|no colon|.* in the name|obs-fold|blank before the name)/,
+    ours: /^refused/,
+    because:
+      'Malformed (RFC 9112 §5, §2.2): refused, where nginx drops the field or takes the line end, and HAProxy unfolds.',
+  },
+];
+
+/** Why the outcomes of a case may differ; `undefined` if nothing explains it. */
+export function explain(name: string, ours: string): string | undefined {
+  return differences.find((known) => known.cases.test(name) && known.ours.test(ours))?.because;
+}
