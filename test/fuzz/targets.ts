@@ -1,5 +1,6 @@
 import type { FuzzTarget } from './fuzz-target.js';
 import { adminBodyTargets } from './targets/admin-bodies.js';
+import { adminRequestTarget } from './targets/admin-requests.js';
 import { certificateTargets } from './targets/certificates.js';
 import { eventTarget } from './targets/events.js';
 import { nameTarget } from './targets/names.js';
@@ -11,6 +12,7 @@ import { upstreamResponseTarget } from './targets/upstream-response.js';
 export const targets: readonly FuzzTarget[] = [
   ...certificateTargets,
   ...adminBodyTargets,
+  adminRequestTarget,
   nameTarget,
   eventTarget,
   nodeStoreTarget,
