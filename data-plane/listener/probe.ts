@@ -1,8 +1,10 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { connect } from 'node:tls';
+import { connect, createSecureContext, type SecureContext } from 'node:tls';
 import type { ServedCertificate } from '../../shared/snapshot.js';
 
 const probeTimeoutMs = 5_000;
+/** Made once for a thread: it costs as much as the handshake. */
+let secureContext: SecureContext | undefined;
 
 /**
  * Makes one handshake with an app of this thread and says what it was shown.
@@ -11,13 +13,15 @@ const probeTimeoutMs = 5_000;
  * @throws Error if the handshake fails.
  */
 export function probeFingerprint(socketPath: string, serverName: string): Promise<string> {
+  // Short keys that other clients may refuse are served too.
+  secureContext ??= createSecureContext({ ciphers: 'DEFAULT@SECLEVEL=0' });
+  const context = secureContext;
   return new Promise((resolve, reject) => {
     const socket = connect({
       path: socketPath,
       servername: serverName,
-      // Its own certificates are compared by fingerprint; short keys that clients may refuse are served.
-      rejectUnauthorized: false,
-      ciphers: 'DEFAULT@SECLEVEL=0',
+      secureContext: context,
+      rejectUnauthorized: false, // compared by fingerprint instead
     });
     socket.setTimeout(probeTimeoutMs, () => socket.destroy(new Error('no answer in time')));
     socket.once('error', reject);

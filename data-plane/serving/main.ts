@@ -107,6 +107,13 @@ async function receive(command: ServingCommand): Promise<void> {
   }
 }
 
+process.on('uncaughtException', (error) => {
+  createLogger({ level: 'error', role: 'serving' }).error(
+    { err: error },
+    'defect in the main thread',
+  );
+  endNow(); // the supervisor starts another
+});
 process.on('message', (command: ServingCommand) => void receive(command));
 // Without a supervisor nobody would tell it of changes, and the next one needs its ports.
 process.on('disconnect', endNow);

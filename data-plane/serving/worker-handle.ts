@@ -47,6 +47,7 @@ export class WorkerHandle {
   #https: AppDescriptor | undefined;
   #isDetached = false;
   #isRetired = false;
+  #lastApplied: Promise<unknown> = Promise.resolve();
   #becameReady: () => void = () => {};
 
   constructor(options: WorkerHandleOptions) {
@@ -74,8 +75,16 @@ export class WorkerHandle {
     this.ready.catch(() => undefined); // whoever awaits it hears of it, and `ended` always does
   }
 
+  /** Whether it gets connections, or got some that it still serves. */
+  get hasConnections(): boolean {
+    return this.#http !== undefined;
+  }
+
+  /** A worker that is not ready yet may take its time: it gets no connections before it has answered. */
   apply(changes: AppliedChanges): Promise<readonly RejectedEntry[]> {
-    return this.#applied.request((id) => this.#send({ kind: 'apply', id, changes }));
+    const applied = this.#applied.request((id) => this.#send({ kind: 'apply', id, changes }));
+    this.#lastApplied = applied;
+    return applied;
   }
 
   stats(): Promise<ServingStats | undefined> {
@@ -99,8 +108,10 @@ export class WorkerHandle {
   #hear(report: WorkerReport): void {
     switch (report.kind) {
       case 'ready':
-        this.#attach(report.http, report.https);
-        this.#becameReady();
+        void this.#lastApplied.then(() => {
+          this.#attach(report.http, report.https);
+          this.#becameReady();
+        });
         return;
       case 'swap':
         this.#swap(report.add, report.remove);

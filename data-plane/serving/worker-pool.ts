@@ -18,6 +18,7 @@ export interface WorkerPoolOptions {
 const workerFile = fileURLToPath(new URL('./worker.js', import.meta.url));
 const shortestRestartDelayMs = 20;
 const longestRestartDelayMs = 500;
+const replacementDelayMs = 200;
 
 /**
  * The worker threads of a serving process. Piscina owns the threads; each runs one task that never
@@ -61,7 +62,14 @@ export class WorkerPool {
   }
 
   async apply(changes: AppliedChanges): Promise<readonly RejectedEntry[]> {
-    const each = await Promise.all([...this.#handles].map((handle) => handle.apply(changes)));
+    const answers = [...this.#handles].map((handle) => {
+      return { isAwaited: handle.hasConnections, applied: handle.apply(changes) };
+    });
+    // One that starts holds nobody up, unless there is no other to prove the change.
+    const awaited = answers.filter(({ isAwaited }) => isAwaited);
+    const each = await Promise.all(
+      (awaited.length > 0 ? awaited : answers).map(({ applied }) => applied),
+    );
     const rejections = mergeRejections(each.flat());
     if (rejections.length > 0) {
       // One worker's finding is true for all; they need not show a client the default certificate first.
@@ -105,7 +113,8 @@ export class WorkerPool {
       run: (task, signal) => this.#piscina.run(task, { signal, transferList: [task.port] }),
       wantsReplacement: (reason) => {
         logger.info({ worker: index, reason }, 'replacing a worker');
-        void this.#replace(index, handle);
+        // Not at once: a defect that each worker meets anew would keep the process busy with starts.
+        setTimeout(() => void this.#replace(index, handle), replacementDelayMs);
       },
       closed: (stats) => {
         this.#past = sumStats([this.#past, pastStats(stats)]);

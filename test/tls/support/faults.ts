@@ -1,31 +1,37 @@
 import { BroadcastChannel, isMainThread, threadId } from 'node:worker_threads';
 
 /**
- * Loaded into serving processes with NODE_OPTIONS=--import: makes the worker with the lowest thread
- * id fail on a signal, as a defect would.
+ * Loaded into serving processes with NODE_OPTIONS=--import: makes the process's first worker fail on
+ * a signal, as a defect would.
  */
+type Message =
+  | { readonly kind: 'here'; readonly threadId: number }
+  | { readonly kind: 'fail'; readonly threadId: number; readonly how: 'throw' | 'exit' };
+
 const channel = new BroadcastChannel('signet-test-faults');
 channel.unref();
-
-type Fault = 'throw' | 'exit';
+const tell = (message: Message) => channel.postMessage(message);
 
 if (isMainThread) {
-  process.on('SIGUSR2', () => channel.postMessage('throw' satisfies Fault));
-  process.on('SIGWINCH', () => channel.postMessage('exit' satisfies Fault));
-} else {
-  let isVictim = false;
+  const workers: number[] = [];
   channel.onmessage = (event) => {
-    const { data } = event as { readonly data: Fault | number };
-    if (typeof data === 'number') {
-      if (data < threadId) isVictim = false;
-      return;
-    }
-    isVictim = true;
-    channel.postMessage(threadId);
-    setTimeout(() => {
-      if (!isVictim) return;
-      if (data === 'exit') process.exit(3);
-      throw new Error('a defect for the test');
-    }, 200);
+    const { data } = event as { readonly data: Message };
+    if (data.kind === 'here') workers.push(data.threadId);
   };
+  const failFirst = (how: 'throw' | 'exit') => {
+    const [first] = workers;
+    if (first !== undefined) tell({ kind: 'fail', threadId: first, how });
+  };
+  process.on('SIGUSR2', () => failFirst('throw'));
+  process.on('SIGWINCH', () => failFirst('exit'));
+} else {
+  channel.onmessage = (event) => {
+    const { data } = event as { readonly data: Message };
+    if (data.kind !== 'fail' || data.threadId !== threadId) return;
+    setImmediate(() => {
+      if (data.how === 'exit') process.exit(3);
+      throw new Error('a defect for the test');
+    });
+  };
+  tell({ kind: 'here', threadId });
 }
