@@ -30,7 +30,9 @@ export function snapshotApplier(store: NodeStoreWriter, server: SnapshotServer):
   };
 
   const prove = async (changes: AppliedChanges, revision: Revision): Promise<AppliedSnapshot> => {
-    const rejections = await server.applied(changes);
+    // Acknowledged is what a power cut does not take back; the disk and the workers need not wait for
+    // each other.
+    const [rejections] = await Promise.all([server.applied(changes), store.durable()]);
     if (changes.hosts === 'all') standing.clear();
     else for (const host of changes.hosts) standing.delete(host);
     for (const rejection of rejections) {

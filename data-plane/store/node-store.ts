@@ -69,6 +69,11 @@ export interface NodeStoreWriter {
    */
   begin(range: SnapshotRange): NodeStoreTransaction;
   /**
+   * Resolves when everything applied so far survives a power cut; a crash of the process it survives at
+   * once. Apart from `apply`, so that workers take a change up while the disk still writes.
+   */
+  durable(): Promise<void>;
+  /**
    * Says that the workers serve `revision`: certificates kept only as last good are dropped, but for
    * those of `keepLastGood` (host patterns whose new certificate was rejected).
    */

@@ -6,6 +6,7 @@ import { type NodeKey, openNodeKey } from './node-key.js';
 import type { NodeStoreReader, NodeStoreWriter } from './node-store.js';
 import { SqliteNodeStoreReader } from './sqlite-node-store-reader.js';
 import { SqliteNodeStoreWriter, UnusableStoreError } from './sqlite-node-store-writer.js';
+import { WriteAheadLog } from './write-ahead-log.js';
 
 export interface NodeStoreOptions {
   /** The node's own; made with mode 0700 if it is not there. */
@@ -50,10 +51,11 @@ export function openNodeStoreReader({ dataDirectory }: NodeStoreOptions): NodeSt
 }
 
 function openWriter(dataDirectory: string, key: NodeKey): NodeStoreWriter {
-  const database = openSqlite({ path: storePath(dataDirectory) });
+  const path = storePath(dataDirectory);
+  const database = openSqlite({ path });
   try {
     if (!database.isIntact()) throw new UnusableStoreError('the node store is damaged');
-    return new SqliteNodeStoreWriter(database, key);
+    return new SqliteNodeStoreWriter(database, key, new WriteAheadLog(`${path}-wal`));
   } catch (error) {
     database.close();
     throw error;

@@ -18,6 +18,7 @@ import type { AppliedChanges, NodeStoreTransaction, NodeStoreWriter } from './no
 import { migrations } from './schema.js';
 import { StoreChange } from './store-change.js';
 import { StoreVerifier } from './store-verifier.js';
+import type { WriteAheadLog } from './write-ahead-log.js';
 
 interface SnapshotRow {
   readonly log_id: string | null;
@@ -33,6 +34,7 @@ const scrubDelayMs = 1000;
 
 export class SqliteNodeStoreWriter implements NodeStoreWriter {
   readonly #database: SqliteDatabase;
+  readonly #log: WriteAheadLog;
   readonly #parts: { tables: EntryTables; bindings: Bindings; lastGood: LastGood };
   readonly #row: SqliteStatement<SnapshotRow>;
   #position: SnapshotRow;
@@ -41,9 +43,12 @@ export class SqliteNodeStoreWriter implements NodeStoreWriter {
   #scrub: NodeJS.Timeout | undefined;
 
   /** @throws if the file is damaged or was written under another key: see `openNodeStoreWriter`. */
-  constructor(database: SqliteDatabase, key: NodeKey) {
+  constructor(database: SqliteDatabase, key: NodeKey, log: WriteAheadLog) {
     this.#database = database;
+    this.#log = log;
     database.migrate(migrations);
+    // Commits go to the write-ahead log and are synced by `durable`; checkpoints are synced as ever.
+    database.exec('PRAGMA synchronous = NORMAL');
     this.#row = database.prepare('SELECT * FROM snapshot');
     this.#position = this.#row.get() ?? this.#createRow(key);
     if (key.unseal(this.#position.key_check, keyCheckName) === undefined) {
@@ -95,6 +100,10 @@ export class SqliteNodeStoreWriter implements NodeStoreWriter {
     return transaction;
   }
 
+  durable(): Promise<void> {
+    return this.#log.sync();
+  }
+
   settle(revision: Revision, keepLastGood: readonly string[]): void {
     if (revision !== this.revision || this.#open) return; // A newer snapshot will settle for this one.
     const dropped = this.#database.write(() => {
@@ -127,6 +136,7 @@ export class SqliteNodeStoreWriter implements NodeStoreWriter {
   close(): void {
     clearTimeout(this.#scrub);
     this.#open?.rollback();
+    this.#log.close();
     this.#database.close();
   }
 
