@@ -58,6 +58,13 @@ interface Pending {
 }
 
 const maxConflicts = 100;
+
+/** A command uploads a certificate and brought no key for it: a defect of its maker. */
+class KeyMissingError extends Error {
+  constructor() {
+    super('a certificate was to be recorded whose private key did not come with the command');
+  }
+}
 const maxUnknownOutcomes = 5;
 
 /**
@@ -136,6 +143,7 @@ export class CommandHandler {
       if (plan.keysMissing.length > 0) {
         const stored = new Set(await this.#storeKeys(plan.keysMissing, true));
         open = open.filter((each) => !plan.keysMissing.includes(each) || stored.has(each));
+        if (conflicts++ > maxConflicts) throw new KeyMissingError();
         continue;
       }
       try {

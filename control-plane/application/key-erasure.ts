@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { CertificateId, KeyId } from '../../shared/gateway-model.js';
+import type { RecordedEvent } from '../../shared/events.js';
+import type { CertificateId, KeyId, PluginId } from '../../shared/gateway-model.js';
 import type { Logger } from '../../shared/logger.js';
-import type { UnusedKey } from '../domain/state.js';
+import type { GatewayState, UnusedKey } from '../domain/state.js';
 import type { Clock } from '../ports/clock.js';
 import type { KeyVault } from '../ports/key-vault.js';
 import type { CommandHandler } from './command-handler.js';
@@ -26,27 +27,39 @@ const longestTimerMs = 2 ** 31 - 1;
 /**
  * Erases keys that nothing uses any more. For each: KeyErased is recorded, which nobody can take back,
  * then the vault forgets the key. If the process dies in between, the next start's sweep finds it.
+ *
+ * A hundred thousand rotations leave as many keys waiting, so each event is looked at by itself and the
+ * waiting are never gone through as a whole: they lie in the order in which they fall due.
  */
 export class KeyErasure {
   readonly #options: KeyErasureOptions;
-  readonly #unusedSince = new Map<CertificateId, number>();
+  /** Keys that go at once. */
+  readonly #due = new Set<CertificateId>();
+  /** Keys of replaced certificates by the time they fall due, soonest first. */
+  readonly #waiting = new Map<CertificateId, number>();
   readonly #stopping = new AbortController();
   readonly #unsubscribe: () => void;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
-  #again = false;
 
   /** Starts at once, with what the state already holds. */
   constructor(options: KeyErasureOptions) {
     this.#options = options;
-    this.#unsubscribe = options.folded.onRecorded((_events, before, after) => {
-      if (before.keysToErase !== after.keysToErase) this.#wake();
+    const { folded } = options;
+    for (const [id, unused] of folded.state.keysToErase) this.#note(id, unused);
+    this.#unsubscribe = folded.onRecorded((events, before, after) => {
+      if (before.keysToErase === after.keysToErase) return;
+      for (const id of touchedCertificates(events, before)) {
+        this.#note(id, after.keysToErase.get(id));
+      }
+      this.#wake();
     });
     this.#wake();
   }
 
   /** Resolves when everything that is due by now is erased. */
   async idle(): Promise<void> {
+    this.#wake();
     while (this.#running !== undefined) await this.#running;
   }
 
@@ -55,49 +68,51 @@ export class KeyErasure {
     this.#unsubscribe();
     this.#stopping.abort();
     clearTimeout(this.#timer);
-    await this.idle();
+    while (this.#running !== undefined) await this.#running;
+  }
+
+  #note(id: CertificateId, unused: UnusedKey | undefined): void {
+    this.#due.delete(id);
+    this.#waiting.delete(id);
+    if (unused === undefined) return;
+    const { clock, replacedKeyRetentionMs } = this.#options;
+    if (unused.cause === 'deleted' || replacedKeyRetentionMs === 0) this.#due.add(id);
+    else this.#waiting.set(id, clock() + replacedKeyRetentionMs);
   }
 
   #wake(): void {
-    this.#again = true;
-    this.#running ??= this.#run();
+    if (!this.#stopping.signal.aborted) this.#running ??= this.#run();
   }
 
   async #run(): Promise<void> {
     // One turn of the loop: a key that is only passed on from one plugin to another is in use again.
     await new Promise(setImmediate);
-    while (this.#again && !this.#stopping.signal.aborted) {
-      this.#again = false;
-      for (const certificateId of this.#due()) {
-        if (!this.#stopping.signal.aborted) await this.#erase(certificateId);
-      }
+    for (let id = this.#next(); id !== undefined; id = this.#next()) {
+      if (this.#stopping.signal.aborted) break;
+      await this.#erase(id);
     }
-    // In the same turn as the last look at `again`: no wake-up slips in between.
+    // In the same turn as the last look at what is due: no wake-up slips in between.
     this.#running = undefined;
   }
 
-  /** Unused keys whose time has come; sets the timer for the others. */
-  #due(): readonly CertificateId[] {
-    const { folded, clock, replacedKeyRetentionMs } = this.#options;
-    const now = clock();
-    const due: CertificateId[] = [];
-    let nextAt = Number.POSITIVE_INFINITY;
-    for (const id of this.#unusedSince.keys()) {
-      if (!folded.state.keysToErase.has(id)) this.#unusedSince.delete(id);
+  /** Takes a key that is due, or sets the timer for the one that will be first. */
+  #next(): CertificateId | undefined {
+    const [due] = this.#due;
+    if (due !== undefined) {
+      this.#due.delete(due);
+      return due;
     }
-    for (const [id, unused] of folded.state.keysToErase) {
-      const since = this.#unusedSince.get(id) ?? now;
-      this.#unusedSince.set(id, since);
-      const at = since + retentionOf(unused, replacedKeyRetentionMs);
-      if (at <= now) due.push(id);
-      else nextAt = Math.min(nextAt, at);
+    const [soonest] = this.#waiting;
+    if (soonest === undefined) return undefined;
+    const [id, at] = soonest;
+    const leftMs = at - this.#options.clock();
+    if (leftMs <= 0) {
+      this.#waiting.delete(id);
+      return id;
     }
     clearTimeout(this.#timer);
-    if (Number.isFinite(nextAt)) {
-      this.#timer = setTimeout(() => this.#wake(), Math.min(nextAt - now, longestTimerMs));
-      this.#timer.unref();
-    }
-    return due;
+    this.#timer = setTimeout(() => this.#wake(), Math.min(leftMs, longestTimerMs)).unref();
+    return undefined;
   }
 
   async #erase(certificateId: CertificateId): Promise<void> {
@@ -114,7 +129,7 @@ export class KeyErasure {
     } catch (error) {
       logger.warn({ err: error, certificateId }, 'a key could not be given up, trying again');
       await this.#pause(1000);
-      this.#again = true;
+      this.#due.add(certificateId);
     }
   }
 
@@ -137,6 +152,37 @@ export class KeyErasure {
   }
 }
 
-function retentionOf({ cause }: UnusedKey, replacedKeyRetentionMs: number): number {
-  return cause === 'replaced' ? replacedKeyRetentionMs : 0;
+/** Certificates that the events bound, uploaded or let go. */
+function touchedCertificates(
+  events: readonly RecordedEvent[],
+  before: GatewayState,
+): ReadonlySet<CertificateId> {
+  const touched = new Set<CertificateId>();
+  const touchPlugin = (id: PluginId | undefined) => {
+    const plugin = id === undefined ? undefined : before.plugins.get(id);
+    if (plugin !== undefined) touched.add(plugin.config.certificateId);
+  };
+  for (const { event } of events) {
+    switch (event.type) {
+      case 'PluginAdded':
+      case 'PluginUpdated':
+        touchPlugin(event.data.plugin.id);
+        touched.add(event.data.plugin.config.certificateId);
+        break;
+      case 'PluginDeleted':
+        touchPlugin(event.data.pluginId);
+        break;
+      case 'ApiDeleted':
+        touchPlugin(before.pluginIdByScope.get(event.data.apiId));
+        break;
+      case 'CertUploaded':
+        touched.add(event.data.certificate.id);
+        break;
+      case 'KeyErased':
+        touched.add(event.data.certificateId);
+        break;
+      default:
+    }
+  }
+  return touched;
 }

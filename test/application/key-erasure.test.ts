@@ -59,14 +59,14 @@ function rotate({ handler }: TestControlPlane) {
   );
 }
 
-async function startWithErasure(clock = Date.now, given?: Stores) {
+async function startWithErasure(clock = Date.now, given?: Stores, retentionMs = hour) {
   const stores = given ?? (await openStores());
   const plane = await startControlPlane(stores, clock);
   const erasure = new KeyErasure({
     ...plane,
     clock,
     logger: silentLogger,
-    replacedKeyRetentionMs: hour,
+    replacedKeyRetentionMs: retentionMs,
   });
   return { plane, erasure };
 }
@@ -90,10 +90,66 @@ describe('key erasure', () => {
     await erasure.idle();
     expect(await keysIn(plane.vault)).toEqual([keyId(1), keyId(2)]);
     now += hour;
-    // Anything that touches the unused keys makes it look again; so does its own timer.
-    await plane.handler.execute({ type: 'DeletePlugin', id: pluginId(1) }, context);
     await erasure.idle();
-    expect(await keysIn(plane.vault)).toEqual([]);
+    expect(await keysIn(plane.vault)).toEqual([keyId(2)]);
+    await erasure.stop();
+  });
+
+  it('leaves a key alone that is bound again in time, and counts anew when it is let go', async () => {
+    let now = Date.now();
+    const { plane, erasure } = await startWithErasure(() => now);
+    await bind(plane);
+    const target = plane.folded.state;
+    await rotate(plane);
+    now += hour / 2;
+    const rollback = { type: 'Rollback', target, scope: { kind: 'everything' } } as const;
+    await plane.handler.execute(rollback, context);
+    now += hour * 2;
+    await erasure.idle();
+    // The rotation's own key was replaced half an hour in.
+    expect(await keysIn(plane.vault)).toEqual([keyId(1)]);
+    await erasure.stop();
+  });
+
+  it('wakes by itself when the time is over', async () => {
+    const { plane, erasure } = await startWithErasure(undefined, undefined, 50);
+    await bind(plane);
+    const erased = new Promise<void>((resolve) => {
+      plane.folded.onRecorded((events) => {
+        if (events.some(({ event }) => event.type === 'KeyErased')) resolve();
+      });
+    });
+    await rotate(plane);
+    await erased;
+    await erasure.idle();
+    expect(await keysIn(plane.vault)).toEqual([keyId(2)]);
+    await erasure.stop();
+  });
+
+  it('does not go through all that waits with each rotation', async () => {
+    const { plane, erasure } = await startWithErasure();
+    await bind(plane);
+    const waiting = 3000;
+    const startedAt = process.cpuUsage();
+    for (let n = 0; n < waiting; n += 50) {
+      await Promise.all(
+        Array.from({ length: 50 }, (_, each) => {
+          const made = certificate(100 + n + each);
+          return plane.handler.execute(
+            {
+              type: 'ChangePlugin',
+              id: pluginId(1),
+              changes: {},
+              certificate: { kind: 'upload', certificate: made },
+            },
+            { ...context, keys: new Map([[made.keyId, { kind: 'pem', keyPem: 'key' }]]) },
+          );
+        }),
+      );
+    }
+    const { user } = process.cpuUsage(startedAt);
+    expect(plane.folded.state.keysToErase.size).toBe(waiting);
+    expect(user / 1000 / waiting).toBeLessThan(3);
     await erasure.stop();
   });
 
