@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Closing } from '../shared/closing.js';
 import type { GatewayConfig } from '../shared/config.js';
@@ -167,6 +168,14 @@ async function servingSettings(
       },
       verifyUpstreamTls: config.upstreamTlsVerify,
       trustedIps: config.trustedIps,
+      ...(config.accessLogPath !== undefined && {
+        accessLog: {
+          // The serving processes may have another working directory.
+          path: resolve(config.accessLogPath),
+          format: config.accessLogFormat,
+          percent: config.accessLogPercent,
+        },
+      }),
     },
     logLevel: config.logLevel,
   };

@@ -226,6 +226,20 @@ const properties = {
         'SHA-256 of the TLS engine, where it is another build than the one Signet comes with.',
     }),
   ),
+  access_log_path: Type.Optional(
+    path('File that every request is appended to once it has ended; unset: no access log.'),
+  ),
+  access_log_format: oneOf(
+    ['json', 'combined'],
+    'json',
+    'Lines as JSON objects, or as Apache and nginx write them.',
+  ),
+  access_log_percent: Type.Integer({
+    minimum: 1,
+    maximum: 100,
+    default: 100,
+    description: 'How many of a hundred requests are recorded, chosen at random.',
+  }),
   log_level: oneOf(
     logLevels,
     'info',

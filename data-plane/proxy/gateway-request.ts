@@ -15,6 +15,8 @@ import { writeUpstreamRequest } from './upstream-request.js';
 import { writeSwitchingProtocols } from './upstream-response.js';
 import { readUpgradeResponse } from './web-socket/upgrade-response.js';
 
+/** As nginx counts it: nobody was there to be answered. */
+const clientWentAway = 499;
 /** How often a request may pass this gateway: more is a route that leads back to it. */
 const maxPasses = 8;
 
@@ -27,6 +29,9 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
   #head: RequestHead | undefined;
   #match: Match | undefined;
   #forwarding: Forwarding | undefined;
+  #peer = '';
+  /** What the client was answered, or would have been; 499 if it went away first. */
+  #status = 0;
   #counted = true;
 
   /** Never throws: a defect is logged and answered with 500. */
@@ -58,6 +63,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
   }
 
   #answer(res: HttpResponse, req: HttpRequest): void {
+    this.#peer = formatPeerAddress(res.getRemoteAddress());
     const head = readRequestHead(req);
     if ('refused' in head) {
       this.#refuse(head.refused, head.framingInDoubt);
@@ -72,7 +78,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
     if (isLast) this.#exchange.closeAfterResponse();
     // Also where the answer needs no body: it must not be sent while the engine still reads it.
     if (expectsBody(head)) this.#exchange.receiveBody(this);
-    this.#route(head, formatPeerAddress(res.getRemoteAddress()));
+    this.#route(head, this.#peer);
   }
 
   #route(head: RequestHead, peer: string): void {
@@ -161,6 +167,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
 
   aborted(error: ProxyError): void {
     this.#forwarding?.abort();
+    this.#status = clientWentAway;
     this.#context.options.counters.clientAborts++;
     this.#log(error);
     this.#end();
@@ -172,7 +179,8 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
 
   // --- ForwardingEnd ---
 
-  completed(_status: number): void {
+  completed(status: number): void {
+    this.#status = status;
     this.#end();
   }
 
@@ -196,6 +204,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
     const { context } = support;
     // First, as the upgrade itself may close what it opens.
     support.upgraded();
+    this.#status = 101;
     this.#exchange.upgrade(start, { key, protocol: agreed.protocol, context, data: { relay } });
     this.#end();
   }
@@ -204,6 +213,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
     const { options, answers } = this.#context;
     if (error.source === 'upstream') options.counters.upstreamFailures++;
     const requestId = this.#log(error);
+    this.#status = statusOf(error);
     if (answerable) this.#send(answers.failed(error, requestId, this.#head?.accept ?? ''));
     else this.#exchange.cut();
     this.#end();
@@ -226,6 +236,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
   }
 
   #send({ start, body }: GatewayAnswer): void {
+    this.#status = Number.parseInt(start.status, 10);
     if (this.#head?.method === 'HEAD') {
       const length = `${Buffer.byteLength(body)}`;
       const fields = [...start.fields, 'Content-Length', length];
@@ -241,6 +252,22 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
     if (!this.#counted) return;
     this.#counted = false;
     this.#context.options.counters.requestsActive--;
+    this.#record();
+  }
+
+  #record(): void {
+    const { options, exchanges } = this.#context;
+    if (options.accessLog === undefined) return;
+    options.accessLog.record({
+      client: this.#peer,
+      scheme: this.#downstream.scheme,
+      method: this.#head?.method ?? '',
+      host: this.#head?.host.text ?? '',
+      path: this.#head?.path ?? '',
+      status: this.#status,
+      durationMs: exchanges.now() - this.#startedAt,
+      api: this.#match?.route.api.name,
+    });
   }
 
   #log(error: ProxyError): string {

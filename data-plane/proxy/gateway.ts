@@ -1,5 +1,6 @@
 import type { HttpRequest, HttpResponse, WebSocketBehavior } from 'uWebSockets.js';
 import type { Logger } from '../../shared/logger.js';
+import type { AccessLog } from '../access-log/access-log.js';
 import type { RouteTable } from '../routing/route-table.js';
 import type { ExchangeContext } from './client-exchange.js';
 import type { Downstream, GatewayHandler } from './downstream.js';
@@ -39,6 +40,8 @@ export interface GatewayOptions {
   readonly trustedProxies?: TrustedProxies;
   /** Whether a TLS client is told (421) that its server name and `Host` belong to different APIs. */
   readonly refuseMisdirected?: boolean;
+  /** Told of every request once it has ended; default: nobody is. */
+  readonly accessLog?: AccessLog;
   readonly resolve?: ResolveName;
   /** Milliseconds, never going back. */
   readonly now?: () => number;

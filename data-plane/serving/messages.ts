@@ -2,6 +2,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { LogLevel } from '../../shared/config-schema.js';
 import type { ListenAddress } from '../../shared/listen-address.js';
 import type { RejectedEntry } from '../../shared/snapshot.js';
+import type { AccessLogSettings } from '../access-log/file-access-log.js';
 import type { CipherPolicy } from '../listener/cipher-policy.js';
 import type { KeyPair } from '../listener/default-certificate.js';
 import type { AppDescriptor } from '../listener/engine.js';
@@ -17,6 +18,8 @@ export interface GatewaySettings {
   readonly verifyUpstreamTls: boolean;
   /** Addresses and networks whose `X-Forwarded-*` is believed; empty: everybody's, as in Kong. */
   readonly trustedIps: readonly string[];
+  /** Absent: no access log. */
+  readonly accessLog?: AccessLogSettings;
 }
 
 /** Everything a serving process needs to know, for as long as it lives. */

@@ -1,5 +1,6 @@
 import { createLogger, type RootLogger } from '../../shared/create-logger.js';
 import type { RejectedEntry } from '../../shared/snapshot.js';
+import { FileAccessLog } from '../access-log/file-access-log.js';
 import { CertificateSource } from '../listener/certificate-source.js';
 import { tls12Ciphers } from '../listener/cipher-policy.js';
 import { handOversDone } from '../listener/engine.js';
@@ -29,6 +30,7 @@ export class ServingWorker {
   readonly #store: NodeStoreReader;
   readonly #routes: RouteTable;
   readonly #source: CertificateSource;
+  readonly #accessLog: FileAccessLog | undefined;
   readonly #gateway: Gateway;
   readonly #keyFile = new KeyFile();
   readonly #tls: TlsListener;
@@ -51,6 +53,8 @@ export class ServingWorker {
     this.#routes = new RouteTable(this.#store);
     this.#source = new CertificateSource(this.#store, this.#routes);
     for (const rejection of settings.rejected) this.#source.reject(rejection);
+    const { accessLog } = settings.gateway;
+    this.#accessLog = accessLog && new FileAccessLog(accessLog, this.#logger);
     this.#gateway = this.#createGateway();
     this.#tls = this.#createTlsListener();
     this.#http = new HttpListener(this.#gateway, settings.http.port);
@@ -88,6 +92,7 @@ export class ServingWorker {
       counters: this.#counters,
       isDraining: () => this.#isDraining,
       upstreamTls: { verify: verifyUpstreamTls },
+      ...(this.#accessLog !== undefined && { accessLog: this.#accessLog }),
       ...(trustedIps.length > 0 && { trustedProxies: trustOnly(trustedIps) }),
     });
   }
@@ -189,6 +194,7 @@ export class ServingWorker {
     // Closes listeners in this turn; the engine frees their sockets at the end of it.
     this.#closeListeners();
     this.#gateway.close();
+    this.#accessLog?.close();
     this.#store.close();
     this.#keyFile.close();
     setImmediate(() => this.#report({ kind: 'closed', stats: this.#stats() }));
