@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
+import { connect } from 'node:tls';
 import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { openAdminAccess } from '../../control-plane/access/admin-access.js';
 import type { FoldedLog } from '../../control-plane/application/folded-log.js';
@@ -205,6 +206,10 @@ describe('access to the admin API', () => {
 
     expect(await overTls(url, {}, known)).toBe(200);
     expect(await overTls(url, {}, clientPair())).toBe(401);
+    expect(await twiceOverTls(url, known)).toEqual([
+      [200, false],
+      [200, true],
+    ]);
     expect(await overTls(`${url}/tokens`, {}, known)).toBe(403);
     // A browser shows a client certificate by itself: a page of another site gets nothing changed.
     const foreign = { origin: 'https://evil.test', 'content-type': 'application/json' };
@@ -232,4 +237,33 @@ function overTls(
     });
     request.once('error', reject).end(body);
   });
+}
+
+/** Statuses of two requests, the second on a connection that resumes the session of the first. */
+async function twiceOverTls(url: string, client: { cert: string; key: string }) {
+  const seen: [number, boolean][] = [];
+  let session: Buffer | undefined;
+  for (let turn = 0; turn < 2; turn++) {
+    const { hostname, port } = new URL(url);
+    const socket = connect({
+      host: hostname,
+      port: Number(port),
+      ...client,
+      ...(session && { session }),
+      rejectUnauthorized: false,
+    });
+    onTestFinished(() => void socket.destroy());
+    socket.on('session', (fresh: Buffer) => {
+      session = fresh;
+    });
+    socket.write('GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+    let text = '';
+    let isReused = false;
+    for await (const chunk of socket) {
+      isReused = socket.isSessionReused();
+      text += String(chunk);
+    }
+    seen.push([Number(text.slice(9, 12)), isReused]);
+  }
+  return seen;
 }
