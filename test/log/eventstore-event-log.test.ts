@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, it, onTestFinished } from 'vitest';
 import type * as ConnectionModule from '../../control-plane/adapters/eventstore/event-store-connection.js';
 import type * as LogModule from '../../control-plane/adapters/eventstore/eventstore-event-log.js';
-import { type Boundary, describeEventLogContract } from '../contracts/event-log.js';
+import { describeEventLogContract } from '../contracts/event-log.js';
+import type { Boundary } from '../contracts/event-log-harness.js';
 import { built } from '../support/built.js';
 import { EventStoreDouble } from '../support/eventstore-double.js';
 
@@ -35,7 +36,7 @@ afterAll(() => double.stop());
 
 describeEventLogContract('the EventStoreDB event log, on the double,', async () => {
   double.faults = {};
-  const open = openStream(double.connectionString, 500);
+  const open = openStream(double.connectionString, 1000);
   return {
     log: open(),
     another: async () => open(),
