@@ -5,7 +5,8 @@
  * - `write`: the configuration, reading included.
  * - `read`: the configuration, status and metrics.
  * - `events`: the event log and what is derived from it.
- * - `nodes`: the fleet: seeing nodes, admitting and revoking them.
+ * - `nodes`: the fleet: seeing nodes, admitting and revoking them. As good as all private keys, since
+ *   an admitted node has them.
  * - `certificates:HOST`: certificates of the APIs whose `request_host` is HOST, or lies under it where
  *   HOST begins with `*.`; nothing else.
  */
