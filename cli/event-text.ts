@@ -30,7 +30,14 @@ function subject(event: Answer): string {
     const list = Array.isArray(names) ? names.slice(0, 3).join(',') : '';
     return words(list, 'until', certificate['not_after'], certificate['id']);
   }
-  return words(...Object.values(data));
+  return words(...Object.values(data).map(named));
+}
+
+/** What an object is called, where an event holds one of a kind not known above. */
+function named(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const { name, id } = value as Answer;
+  return name ?? id ?? JSON.stringify(value);
 }
 
 function words(...values: readonly unknown[]): string {

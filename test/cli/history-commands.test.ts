@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { eventLine } from '../../cli/event-text.js';
 import { run } from '../../cli/program.js';
 import { startAdmin } from '../support/admin-server.js';
 import { makePairs } from '../support/pairs.js';
@@ -58,6 +59,14 @@ describe('signet events', () => {
     expect(revisions).toEqual([1, 3]);
     const bad = await type(['events', '--type', 'Foo', ...flags]);
     expect(bad).toMatchObject({ code: 1, error: expect.stringContaining('type must be one of') });
+  });
+
+  it('tells an event of any kind in one line', () => {
+    const event = { time: 'T', revision: 1, type: 'NodeAdmitted', actor: 'node' };
+    const line = (data: object) => eventLine({ ...event, data });
+    expect(line({ node: { id: 'n1', name: 'edge' } })).toBe('T  1  NodeAdmitted  node  edge\n');
+    expect(line({ node: { id: 'n1' } })).toBe('T  1  NodeAdmitted  node  n1\n');
+    expect(line({ ids: ['n1'] })).toBe('T  1  NodeAdmitted  node  ["n1"]\n');
   });
 
   it('follows, until interrupted', async () => {
