@@ -1,9 +1,10 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Closing } from '../shared/closing.js';
 import type { GatewayConfig } from '../shared/config.js';
+import { joinTokenOf } from '../shared/join-token-source.js';
 import type { Logger } from '../shared/logger.js';
 import type { Listening, RunningRole } from '../shared/running.js';
 import { product, version } from '../shared/version.js';
@@ -48,7 +49,7 @@ async function start(
   const identity = await joinCluster({
     dataDirectory,
     addresses: config.controlPlanes,
-    token: joinToken(config),
+    token: joinTokenOf(config),
     nodeName,
   });
 
@@ -132,11 +133,6 @@ function verifyInBackground(
     stop.abort();
     await verified;
   });
-}
-
-/** Looked at only by a node that has not joined yet. */
-function joinToken({ joinToken: token, joinTokenPath }: GatewayConfig): string {
-  return token ?? (joinTokenPath === undefined ? '' : readFileSync(joinTokenPath, 'utf8'));
 }
 
 async function servingSettings(

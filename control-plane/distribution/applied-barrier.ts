@@ -48,19 +48,27 @@ export function whenApplied(
   revision: Revision,
   { scope, timeoutMs }: AppliedWait,
 ): Promise<AppliedReport> {
-  const { registry } = fleet;
+  const { registry, feed } = fleet;
+  const isEnough = () => {
+    const { serving, total } = registry.tally(feed.neededFor(revision));
+    return serving >= enough(scope, total);
+  };
   return new Promise((resolve) => {
-    const finishIf = (isOver: (report: AppliedReport) => boolean) => {
-      const report = reportOn(fleet, revision, scope);
-      if (!isOver(report)) return;
+    const finish = () => {
       clearTimeout(timer);
       unwatch();
-      resolve(report);
+      resolve(reportOn(fleet, revision, scope));
     };
-    const timer = setTimeout(() => finishIf(() => true), timeoutMs);
-    const unwatch = registry.watch(() => finishIf(({ isApplied }) => isApplied));
-    finishIf(({ isApplied }) => isApplied);
+    const timer = setTimeout(finish, timeoutMs);
+    const unwatch = registry.watch(() => {
+      if (isEnough()) finish();
+    });
+    if (isEnough()) finish();
   });
+}
+
+function enough(scope: AppliedScope, total: number): number {
+  return scope === 'all' ? total : Math.min(Math.floor(total / 2) + 1, total);
 }
 
 /** How far a revision has got, as of now. */
@@ -73,10 +81,9 @@ export function reportOn(
   const needed = feed.neededFor(revision);
   const serves = (node: NodeStatus) => node.revision !== undefined && node.revision >= needed;
   const applied = nodes.filter(serves);
-  const enough = scope === 'all' ? nodes.length : Math.floor(nodes.length / 2) + 1;
   return {
     revision,
-    isApplied: applied.length >= Math.min(enough, nodes.length),
+    isApplied: applied.length >= enough(scope, nodes.length),
     applied: applied.map(({ id, name }) => ({ id, name })),
     stragglers: nodes
       .filter((node) => !serves(node))

@@ -89,6 +89,11 @@ export class ClusterMembers {
     return this.#options.state().servedByNode.get(id);
   }
 
+  /** Of all members, in no order. */
+  ids(): Iterable<NodeId> {
+    return this.#options.state().nodes.keys();
+  }
+
   /** In the order in which they joined. */
   members(): readonly ClusterNode[] {
     const { nodes } = this.#options.state();

@@ -60,6 +60,19 @@ export class NodeRegistry {
     return member && this.#status(member);
   }
 
+  /** How many of all nodes serve a revision. Asked after every acknowledgement, so it copies nothing. */
+  tally(revision: Revision): { readonly serving: number; readonly total: number } {
+    const { members } = this.#options;
+    let serving = 0;
+    let total = 0;
+    for (const id of members.ids()) {
+      total += 1;
+      const observed = this.#observed.get(id)?.revision ?? -1;
+      if (Math.max(observed, members.servedBy(id)?.revision ?? -1) >= revision) serving += 1;
+    }
+    return { serving, total };
+  }
+
   /** Calls `watcher` after whatever a node said, did or became. Returns how to end it. */
   watch(watcher: () => void): () => void {
     this.#watchers.add(watcher);
