@@ -4,6 +4,7 @@ import { runStream, type StreamOptions } from '../../data-plane/snapshot/stream.
 import { encodeFrame, readFrames } from '../../shared/frame-codec.js';
 import { parseControlMessage } from '../../shared/snapshot-protocol.js';
 import { OpensslBench } from '../support/openssl.js';
+import { silentStore } from './silent-store.js';
 import { logId, recordingLogger } from './snapshot-fixtures.js';
 
 const health = { workers: 1, workersWanted: 1, ready: true };
@@ -15,13 +16,6 @@ async function hear(messages: readonly object[]): Promise<string> {
   const bench = new OpensslBench();
   const certificatePem = bench.certificate(bench.key('EC', 'ec_paramgen_curve:P-256'));
   bench.dispose();
-  const store = {
-    begin: () => ({ write: () => {}, commit: () => ({ hosts: [] }), rollback: () => {} }),
-    settle: () => {},
-    lastGoodHosts: () => [],
-    revision: 3,
-    digest: 'a'.repeat(64),
-  };
   const options = {
     connection: {
       isOpen: true,
@@ -34,7 +28,7 @@ async function hear(messages: readonly object[]): Promise<string> {
       sendIfIdle: () => {},
       destroy: () => {},
     },
-    applier: snapshotApplier(store as never, { applied: async () => [] }),
+    applier: snapshotApplier(silentStore(), { applied: async () => [] }),
     identity: { nodeId: 'n', caPem: '', certificatePem, keyPem: '' },
     nodeName: 'n',
     version: '1',

@@ -9,7 +9,8 @@ import {
   parseControlMessage,
   parseNodeMessage,
 } from '../../../shared/snapshot-protocol.js';
-import { at, certificateEntry, recordingLogger } from '../../fleet/snapshot-fixtures.js';
+import { silentStore } from '../../fleet/silent-store.js';
+import { certificateEntry, recordingLogger } from '../../fleet/snapshot-fixtures.js';
 import { api, certificateId, plugin } from '../../support/gateway-fixtures.js';
 import { hasCode } from '../../support/log-events.js';
 import { OpensslBench } from '../../support/openssl.js';
@@ -157,21 +158,9 @@ async function serveNode(input: Uint8Array): Promise<void> {
 
 /** The node's side: ends with an announced refusal, or because the peer went. */
 async function followControlPlane(input: Uint8Array, certificatePem: string): Promise<void> {
-  const store = {
-    logId,
-    revision: at(3),
-    digest,
-    begin: () => ({
-      write: () => {},
-      commit: () => ({ revision: at(5), hosts: [], patternsChanged: false }),
-      rollback: () => {},
-    }),
-    settle: () => {},
-    lastGoodHosts: () => [],
-  };
   const options = {
     connection: scripted(input),
-    applier: snapshotApplier(store as never, { applied: async () => [] }),
+    applier: snapshotApplier(silentStore(), { applied: async () => [] }),
     addresses: [],
     dataDirectory: '/nonexistent',
     identity: { nodeId: 'n', caPem: '', certificatePem, keyPem: '' },
