@@ -76,6 +76,7 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver {
   #bodyComplete: boolean;
   #bodySent = false;
   #sentAt = 0;
+  #headAt = 0;
 
   #response: ResponseHead | undefined;
   #responseStarted = false;
@@ -93,7 +94,8 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver {
 
   begin(): void {
     // Each address has its own time limit; this one also bounds the wait for a free connection.
-    this.#enter('connect', maxConnectAttempts * this.#context.limits.connectTimeoutMs);
+    this.#phase = 'connect';
+    this.#deadline = this.#startedAt + maxConnectAttempts * this.#context.limits.connectTimeoutMs;
     this.#pool = this.#context.client.poolFor(this.#target);
     this.#pool.acquire(this, false);
   }
@@ -159,7 +161,10 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver {
   #requestWritten(connection: UpstreamConnection): void {
     connection.endRequest();
     if (this.#response !== undefined) return;
-    this.#enter('await-response', this.#context.limits.responseTimeoutMs);
+    this.#phase = 'await-response';
+    // The clock is read once per step of a request.
+    const writtenAt = this.#bodySent ? this.#context.now() : this.#sentAt;
+    this.#deadline = writtenAt + this.#context.limits.responseTimeoutMs;
   }
 
   #waitForUpstream(): void {
@@ -225,7 +230,9 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver {
 
   head(head: ResponseHead): void {
     this.#response = head;
-    this.#enter('receive-body', this.#context.limits.responseIdleTimeoutMs);
+    this.#phase = 'receive-body';
+    this.#headAt = this.#context.now();
+    this.#deadline = this.#headAt + this.#context.limits.responseIdleTimeoutMs;
   }
 
   body(piece: Buffer): void {
@@ -324,10 +331,9 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver {
   }
 
   #clientResponse(head: ResponseHead) {
-    const now = this.#context.now();
     return writeClientResponse(head, {
       via: this.#context.via,
-      upstreamLatencyMs: Math.round(now - this.#sentAt),
+      upstreamLatencyMs: Math.round(this.#headAt - this.#sentAt),
       proxyLatencyMs: Math.round(this.#sentAt - this.#startedAt),
     });
   }

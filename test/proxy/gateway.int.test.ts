@@ -99,4 +99,23 @@ describe('Gateway', () => {
       expect(line.fields).toMatchObject({ source: 'upstream', phase: 'connect' });
     },
   );
+
+  it.each([
+    ['the same host', 'a.test', 200],
+    ['another host of the same API', 'x.wild.test', 200],
+    ['a host of another API', 'b.test', 421],
+    ['a host without an API', 'c.test', 404],
+  ])('told to refuse misdirected requests, answers one for %s', async (_, host, status) => {
+    const up = await upstream(ok);
+    const apis = [
+      { host: 'a.test', upstream: up.url },
+      { host: '*.wild.test', upstream: up.url },
+      { host: 'b.test', upstream: up.url },
+    ];
+    const serverName = host === 'x.wild.test' ? 'y.wild.test' : 'a.test';
+    const { httpPort } = await gateway({ apis, refuseMisdirected: true, serverName });
+    const peer = await client(httpPort);
+    peer.send(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+    expect((await peer.response())?.status).toBe(status);
+  });
 });

@@ -13,6 +13,8 @@ export interface GatewayProcessOptions {
   readonly limits?: Partial<ProxyLimits>;
   readonly trustedIps?: readonly string[];
   readonly refuseMisdirected?: boolean;
+  /** What the listeners say of every connection. */
+  readonly serverName?: string;
   readonly upstreamTls?: { readonly verify: boolean; readonly ca?: string };
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
 }
@@ -59,7 +61,7 @@ function listen(app: uws.TemplatedApp, scheme: 'http' | 'https'): number {
   const downstream = {
     scheme,
     port: scheme === 'http' ? 8000 : 8443,
-    serverName: undefined,
+    serverName: options.serverName,
     webSocket,
   };
   app.ws('/*', gateway.webSocketBehavior(webSocket, downstream));
