@@ -21,7 +21,10 @@ export interface ProxyLimits {
   /** Requests that wait for a connection when all are in use; more get 503. */
   readonly maxWaitingPerUpstream: number;
   readonly maxResponseHeadBytes: number;
-  /** Bytes of one request body held in memory when the upstream is slower; above it the client is cut. */
+  /**
+   * Bytes of one request body held in memory when the upstream is slower; above it the client is cut.
+   * Several times what a kernel holds for a connection: a pause takes effect only after that.
+   */
   readonly maxBufferedRequestBytes: number;
   /** Bytes of WebSocket messages held in memory for one peer; above it the connection is closed. */
   readonly maxBufferedWebSocketBytes: number;
@@ -43,7 +46,7 @@ export const defaultProxyLimits: ProxyLimits = {
   maxIdlePerUpstream: 128,
   maxWaitingPerUpstream: 1024,
   maxResponseHeadBytes: 65_536,
-  maxBufferedRequestBytes: 16 * 1024 * 1024,
+  maxBufferedRequestBytes: 64 * 1024 * 1024,
   maxBufferedWebSocketBytes: 16 * 1024 * 1024,
   maxWebSocketMessageBytes: 16 * 1024 * 1024,
   ejectAfterFailures: 3,
