@@ -171,7 +171,7 @@ async function start(
       (server, context) => addHistoryRoutes(server, context, { history, pastStates }),
       (server, context) => addMasterKeyRoutes(server, context, stores.masterKeyRotation),
       (server, context) => addHostRoutes(server, context, directory),
-      (server, context) => addOverviewRoute(server, context, { registry, feed, directory }),
+      (server) => addOverviewRoute(server, { folded, clock, registry, feed, directory }),
       (server) => addConsoleRoutes(server, consoleDirectory),
     ],
   });

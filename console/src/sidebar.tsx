@@ -94,7 +94,9 @@ function WriteLock() {
         {isUnlocked ? <UnlockIcon /> : <LockIcon />}
         {isUnlocked ? 'Changes allowed' : 'Read-only'}
       </button>
-      {isAsking && <UnlockDialog onClose={() => setAsking(false)} />}
+      {isAsking && (
+        <UnlockDialog onClose={() => setAsking(false)} onUnlocked={() => setAsking(false)} />
+      )}
     </>
   );
 }

@@ -3,8 +3,14 @@ import { mayWrite, session, unlock } from './state/session.js';
 import { useStore } from './state/store.js';
 import { TokenForm } from './token-form.js';
 
+interface UnlockDialogProps {
+  readonly onClose: () => void;
+  /** Changes are allowed from now on. */
+  readonly onUnlocked: () => void;
+}
+
 /** From reading to changing: never by a slip. */
-export function UnlockDialog({ onClose }: { readonly onClose: () => void }) {
+export function UnlockDialog({ onClose, onUnlocked }: UnlockDialogProps) {
   const current = useStore(session);
   if (current.status !== 'open') return null;
   const { report } = current;
@@ -26,7 +32,7 @@ export function UnlockDialog({ onClose }: { readonly onClose: () => void }) {
               class="primary"
               onClick={() => {
                 unlock();
-                onClose();
+                onUnlocked();
               }}
             >
               Allow changes
@@ -43,7 +49,7 @@ export function UnlockDialog({ onClose }: { readonly onClose: () => void }) {
             label="Token with the scope write"
             onSignedIn={(scopes) => {
               if (!mayWrite({ ...report, scopes })) return 'This token may only read, too';
-              onClose();
+              onUnlocked();
               return undefined;
             }}
           />

@@ -1,12 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fold } from '../../control-plane/domain/evolve.js';
-import { type GatewayState, initialState } from '../../control-plane/domain/state.js';
-import type { ControlState, RecordedListener } from '../../control-plane/ports/control-state.js';
 import { HostDirectory, type HostQuery } from '../../control-plane/projections/host-directory.js';
-import type { EventId, GatewayEvent } from '../../shared/events.js';
-import { nextRevision } from '../../shared/revision.js';
 import {
   api,
   apiAdded,
@@ -19,31 +13,9 @@ import {
   pluginDeleted,
 } from '../support/gateway-fixtures.js';
 import { arbitraryEvent } from '../support/histories.js';
+import { MemoryControl } from '../support/memory-control.js';
 
 const dayMs = 86_400_000;
-
-/** A folded log without the log. */
-class Control implements ControlState {
-  state: GatewayState = initialState;
-  head: ControlState['head'] = 'empty';
-  readonly #listeners = new Set<RecordedListener>();
-
-  onRecorded(listener: RecordedListener): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
-  record(...events: readonly GatewayEvent[]): void {
-    const before = this.state;
-    const recorded = events.map((event) => {
-      this.head = nextRevision(this.head);
-      const metadata = { time: '2026-01-02T03:04:05.006Z', actor: 'a', correlationId: 'c' };
-      return { revision: this.head, id: randomUUID() as EventId, event, metadata };
-    });
-    this.state = recorded.reduce(fold, before);
-    for (const listener of this.#listeners) listener(recorded, before, this.state);
-  }
-}
 
 function hosts(directory: HostDirectory, query: Partial<HostQuery> = {}): readonly string[] {
   const { entries } = directory.find({ offset: 0, limit: 1000, ...query });
@@ -62,7 +34,7 @@ describe('host directory', () => {
     ];
     fc.assert(
       fc.property(batches, (history) => {
-        const control = new Control();
+        const control = new MemoryControl();
         const followed = new HostDirectory(control);
         for (const batch of history) {
           control.record(...batch);
@@ -79,7 +51,7 @@ describe('host directory', () => {
   });
 
   it('gives any page of the order that is asked for', () => {
-    const control = new Control();
+    const control = new MemoryControl();
     const directory = new HostDirectory(control);
     const late = { ...certificate(2), notAfter: createdAt + 80 * dayMs };
     const soon = { ...certificate(1), notAfter: createdAt + 5 * dayMs };
@@ -102,7 +74,7 @@ describe('host directory', () => {
   });
 
   it('finds by parts of names, and by the beginning of a fingerprint with or without colons', () => {
-    const control = new Control();
+    const control = new MemoryControl();
     const directory = new HostDirectory(control);
     control.record(apiAdded(api(1, { name: 'Shop' })), apiAdded(api(2)));
     const leaf = { ...certificate(1), fingerprint256: `ab12${'0'.repeat(60)}` };
@@ -115,7 +87,7 @@ describe('host directory', () => {
   });
 
   it('shows the certificate for all APIs where there is none of their own', () => {
-    const control = new Control();
+    const control = new MemoryControl();
     const directory = new HostDirectory(control);
     control.record(apiAdded(api(1)), apiAdded(api(2)));
     control.record(certUploaded(certificate(1)), pluginAdded(plugin(1, 'all')));

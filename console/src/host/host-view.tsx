@@ -45,11 +45,6 @@ export function HostView({ host }: { readonly host: string }) {
     );
     return () => stop.abort();
   }, [host, overview?.revision]);
-  useEffect(() => {
-    // Once changes are allowed, what was wanted goes on.
-    if (canWrite && asking.what === 'unlock') setAsking(asking.next);
-  }, [canWrite, asking]);
-
   useDroppedFiles((files) => {
     if (known !== undefined && asking.what === 'nothing') ask({ what: 'upload', files });
   });
@@ -100,7 +95,10 @@ export function HostView({ host }: { readonly host: string }) {
           />
         </section>
       </div>
-      {asking.what === 'unlock' && <UnlockDialog onClose={close} />}
+      {asking.what === 'unlock' && (
+        // What was wanted goes on.
+        <UnlockDialog onClose={close} onUnlocked={() => setAsking(asking.next)} />
+      )}
       {asking.what === 'upload' && known !== undefined && (
         <UploadDialog detail={known} files={asking.files ?? []} onClose={close} />
       )}

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
+import type { ControlState } from '../../ports/control-state.js';
 import type { HostDirectory, HostQuery } from '../../projections/host-directory.js';
-import type { AdminContext } from '../admin-context.js';
 import { badParameter, limitParameter, parseTime } from '../history-query.js';
 import { queryOf } from '../pages.js';
 import { Refusal } from '../refusal.js';
@@ -21,7 +21,7 @@ const maxLimit = 500;
  */
 export function addHostRoutes(
   server: FastifyInstance,
-  { folded }: AdminContext,
+  { folded }: { readonly folded: ControlState },
   directory: () => HostDirectory,
 ): void {
   addResource(server, {

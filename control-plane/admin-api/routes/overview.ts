@@ -1,16 +1,19 @@
 import type { FastifyInstance } from 'fastify';
 import type { NodeRegistry } from '../../distribution/node-registry.js';
 import type { SnapshotFeed } from '../../distribution/snapshot-feed.js';
+import type { Clock } from '../../ports/clock.js';
+import type { ControlState } from '../../ports/control-state.js';
 import type { HostDirectory } from '../../projections/host-directory.js';
-import type { AdminContext } from '../admin-context.js';
 import { streamLatest } from '../latest-stream.js';
 import { addResource } from '../resource.js';
 import type { JsonSchema } from '../schemas/json-schema.js';
 import { nodeSchema, presentNode } from '../schemas/node-schema.js';
 
 export interface OverviewRoutesOptions {
-  readonly registry: NodeRegistry;
-  readonly feed: SnapshotFeed;
+  readonly folded: ControlState;
+  readonly clock: Clock;
+  readonly registry: Pick<NodeRegistry, 'nodes' | 'watch'>;
+  readonly feed: Pick<SnapshotFeed, 'head' | 'neededFor'>;
   readonly directory: () => HostDirectory;
 }
 
@@ -37,8 +40,7 @@ const overviewSchema: JsonSchema = {
 /** The whole at a glance, once or as it changes: what a page shows that somebody leaves open. */
 export function addOverviewRoute(
   server: FastifyInstance,
-  { folded, clock }: AdminContext,
-  { registry, feed, directory }: OverviewRoutesOptions,
+  { folded, clock, registry, feed, directory }: OverviewRoutesOptions,
 ): void {
   const closing = new AbortController();
   server.addHook('preClose', async () => closing.abort());
