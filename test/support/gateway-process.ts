@@ -3,7 +3,8 @@ import type { Readable } from 'node:stream';
 import { builtFile } from './built-file.js';
 
 const entry = builtFile('cli/main.js');
-const startTimeoutMs = 20_000;
+/** Three processes start one after the other, perhaps beside a whole test run on two cores. */
+const startTimeoutMs = 60_000;
 
 export interface GatewayOptions {
   readonly command?: 'start' | 'control-plane' | 'data-plane';
