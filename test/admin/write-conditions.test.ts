@@ -69,7 +69,11 @@ describe('If-Match', () => {
     await addApi(admin);
     const other = { ...api, name: 'y', request_host: 'y.test' };
     expect((await admin.send('POST', '/apis', other, { 'if-match': '"1"' })).status).toBe(412);
-    expect((await admin.send('POST', '/apis', other, { 'if-match': '"0"' })).status).toBe(201);
+    const tag = (await admin.send('GET', '/apis')).headers.get('etag') ?? '';
+    expect((await admin.send('POST', '/apis', other, { 'if-match': tag })).status).toBe(201);
+    for (const path of ['/apis', '/plugins', '/apis/x/plugins']) {
+      expect((await admin.send('GET', path)).headers.get('etag')).toBe('"1"');
+    }
   });
 
   it('of many at the same time lets exactly one through', async () => {

@@ -4,6 +4,7 @@ import type { GatewayState } from '../../domain/state.js';
 import type { AdminContext } from '../admin-context.js';
 import { page } from '../pages.js';
 import { certificateOf, createPlugin, putPlugin } from '../plugin-writes.js';
+import { setTag } from '../preconditions.js';
 import { notFound } from '../refusal.js';
 import { addResource } from '../resource.js';
 import { pluginFields, presentPlugin } from '../schemas/plugin-schema.js';
@@ -25,7 +26,8 @@ export function addApiPluginRoutes(server: FastifyInstance, admin: AdminContext)
       GET: {
         schema: { summary: 'List plugins of an API', ...pluginListing },
         handle: ({ request, reply }) => {
-          const { state } = admin.folded;
+          const { state, head } = admin.folded;
+          setTag(reply, head);
           const api = apiOf(state, request);
           const present = (plugin: SslPlugin) =>
             presentPlugin(plugin, certificateOf(state, plugin));

@@ -37,6 +37,7 @@ export function addApiRoutes(server: FastifyInstance, admin: AdminContext): void
         },
         handle: ({ request, reply }) => {
           const entities = admin.folded.state.apis;
+          setTag(reply, admin.folded.head);
           void reply.send(page(request, { entities, fields: apiFields, present: presentApi }));
         },
       },

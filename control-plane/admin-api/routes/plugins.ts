@@ -46,7 +46,8 @@ export function addPluginRoutes(server: FastifyInstance, admin: AdminContext): v
       GET: {
         schema: { summary: 'List plugins', ...pluginListing },
         handle: ({ request, reply }) => {
-          const { state } = admin.folded;
+          const { state, head } = admin.folded;
+          setTag(reply, head);
           const present = (plugin: SslPlugin) =>
             presentPlugin(plugin, certificateOf(state, plugin));
           const entities = state.plugins;
