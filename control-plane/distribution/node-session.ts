@@ -20,9 +20,9 @@ export interface NodeSessionOptions {
   readonly nodeId: string;
   readonly address: string;
   readonly connection: FrameSocket;
-  readonly feed: SnapshotFeed;
-  readonly encoder: SnapshotEncoder;
-  readonly registry: NodeRegistry;
+  readonly feed: Pick<SnapshotFeed, 'head' | 'watch' | 'digestAt' | 'neededFor'>;
+  readonly encoder: Pick<SnapshotEncoder, 'snapshotFrom'>;
+  readonly registry: Pick<NodeRegistry, 'connected' | 'disconnected' | 'healthChanged' | 'acked'>;
   readonly version: string;
   readonly keepAliveMs: number;
   readonly renewCertificate: (csrPem: string) => Promise<string>;

@@ -1,4 +1,5 @@
 import { NodeSession } from '../../../control-plane/distribution/node-session.js';
+import { initialState } from '../../../control-plane/domain/state.js';
 import { snapshotApplier } from '../../../data-plane/snapshot/apply-snapshot.js';
 import { runStream } from '../../../data-plane/snapshot/stream.js';
 import { readFrames } from '../../../shared/frame-codec.js';
@@ -134,20 +135,19 @@ async function serveNode(input: Uint8Array): Promise<void> {
     nodeId: 'n',
     address: '127.0.0.1:1',
     connection: scripted(input),
-    // What the session asks of its surroundings, and nothing else.
     feed: {
-      head: { logId, revision: revision(5) },
+      head: { logId, revision: revision(5), state: initialState, digest },
       watch: () => () => {},
       digestAt: () => digest,
-      neededFor: (of: number) => revision(of),
-    } as never,
-    encoder: { snapshotFrom: () => undefined } as never,
+      neededFor: (of) => of,
+    },
+    encoder: { snapshotFrom: () => undefined },
     registry: {
       connected: () => {},
       disconnected: () => {},
       healthChanged: () => {},
       acked: () => {},
-    } as never,
+    },
     version: '1',
     keepAliveMs: 1_000,
     renewCertificate: async () => '',
