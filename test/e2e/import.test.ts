@@ -14,7 +14,7 @@ import { TestCa } from '../support/test-ca.js';
 
 const signet = builtFile('cli/main.js');
 
-describe('signet import', () => {
+describe('signet import', { timeout: 120_000 }, () => {
   const directory = new ScratchDirectory();
   let gateway: GatewayProcess;
   let ca: TestCa;
@@ -94,7 +94,7 @@ describe('signet import', () => {
     expect(reasons.get('no-api.test')).toContain('--upstream');
   });
 
-  it('goes on where it was interrupted, to the very same result', { timeout: 90_000 }, async () => {
+  it('goes on where it was interrupted, to the very same result', async () => {
     const count = 300;
     const root = directory.path('many');
     const fingerprints = new Set<string>();

@@ -37,7 +37,7 @@ describe('kill -9 of the all-in-one', () => {
     GatewayProcess.start({ dataDir: directory.path('data'), flags: ['--workers', '1'] });
 
   it(`loses no acknowledged upload and leaves none half (seed ${seed})`, {
-    timeout: fullRun ? 900_000 : 120_000,
+    timeout: fullRun ? 1_800_000 : 240_000,
   }, async () => {
     const ca = await TestCa.create();
     const done: Upload[] = [];

@@ -22,7 +22,7 @@ describe("the README's walkthrough", () => {
     await directory.remove();
   });
 
-  it('works as printed, to the second node', { timeout: 90_000 }, async () => {
+  it('works as printed, to the second node', { timeout: 150_000 }, async () => {
     const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
     const [, section = ''] = /\n## Walkthrough\n([\s\S]*?)\n## /.exec(readme) ?? [];
     const blocks = [...section.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block = '']) => block);
@@ -48,7 +48,7 @@ describe("the README's walkthrough", () => {
     );
     const { code, stdout, stderr } = await runCommand('bash', ['-c', script(typed)], {
       cwd: directory.path('typed'),
-      timeoutMs: 80_000,
+      timeoutMs: 140_000,
       env: {
         ...process.env,
         SIGNET_ADMIN_URL: gateway.adminUrl,

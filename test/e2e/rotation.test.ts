@@ -28,7 +28,7 @@ describe('rotation under load', () => {
   });
 
   it('loses no request and no handshake, and shows no older certificate once acknowledged', {
-    timeout: 240_000,
+    timeout: 480_000,
   }, async () => {
     const admin = new AdminClient(gateway.adminUrl);
     const ca = await TestCa.create();

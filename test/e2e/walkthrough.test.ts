@@ -15,7 +15,7 @@ import { TestCa } from '../support/test-ca.js';
  * The walkthrough of Kong's ssl page, from the first key to the second node, with real `openssl` and
  * `curl` against the built all-in-one. The steps build on each other, in this order.
  */
-describe('the walkthrough', () => {
+describe('the walkthrough', { timeout: 90_000 }, () => {
   const host = 'walkthrough.test';
   const directory = new ScratchDirectory();
   let upstream: EchoUpstream;
