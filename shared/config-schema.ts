@@ -216,7 +216,7 @@ const properties = {
   client_body_timeout_ms: milliseconds(60_000, "Silence within a request's body; then 408."),
   drain_timeout_ms: milliseconds(
     30_000,
-    'How long requests under way may take once a process stops or a listener is replaced.',
+    'How long requests under way may take once a process stops or a worker is replaced.',
   ),
   engine_sha256: Type.Optional(
     Type.String({
