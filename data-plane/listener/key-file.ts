@@ -70,9 +70,15 @@ export class KeyFile {
 
 function openUnnamed(directory: string): number | undefined {
   if (process.platform !== 'linux') return undefined;
+  let file: number | undefined;
   try {
-    return openSync(directory, constants.O_RDWR | O_TMPFILE, 0o600);
+    file = openSync(directory, constants.O_RDWR | O_TMPFILE, 0o600);
+    // The engine must be able to do the same: without /proc, or in a process that may not look at
+    // itself, it would load nothing and say nothing.
+    closeSync(openSync(`/proc/self/fd/${file}`, 'r'));
+    return file;
   } catch {
+    if (file !== undefined) closeSync(file);
     return undefined; // no such directory, or a file system without O_TMPFILE: the fallback does it
   }
 }
