@@ -70,6 +70,18 @@ export async function drive(options: DriveOptions): Promise<Driven> {
   return { ...counts, latenciesMs, seconds: (performance.now() - startedAt) / 1000 };
 }
 
+/** SHA-256 of the leaf that one handshake shows; `undefined` if it fails. */
+export async function shownTo(port: number, name: string): Promise<string | undefined> {
+  try {
+    const outcome = await once(port, name, undefined);
+    const shown = outcome.fingerprint256();
+    outcome.done();
+    return shown;
+  } catch {
+    return undefined; // not listening yet, or not any more: the caller tries again
+  }
+}
+
 interface Outcome {
   readonly handshakeMs: number;
   readonly isResumed: boolean;
