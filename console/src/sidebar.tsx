@@ -66,7 +66,7 @@ function Connection() {
   const text = {
     connecting: 'Connecting…',
     live: `Revision ${overview?.revision === undefined ? '–' : formatNumber(overview.revision)}`,
-    lost: 'Connection lost, trying again…',
+    lost: 'Offline, reconnecting…',
   }[connection];
   return (
     <div class={`connection ${connection}`} role="status">

@@ -50,7 +50,6 @@ describe.skipIf(chromiumPath === undefined)('the console', () => {
       flags: ['--workers', '1', '--node-name', 'edge-1'],
     });
     admin = new AdminClient(gateway.adminUrl);
-    await bindHosts(admin, ca, 'http://10.0.0.5:3000', usualHosts());
     node = await startNode();
     browser = await launchBrowser();
     page = await browser.newPage({
@@ -82,6 +81,13 @@ describe.skipIf(chromiumPath === undefined)('the console', () => {
       env: { SIGNET_JOIN_TOKEN: token },
     });
   }
+
+  it('says what to do while there is no host, and shows hosts as they come', async () => {
+    await page.goto(`${gateway.adminUrl}/console`);
+    await page.getByText('No host yet').waitFor();
+    await bindHosts(admin, ca, 'http://10.0.0.5:3000', usualHosts());
+    await page.getByRole('option', { name: 'cdn.atlas.example' }).waitFor();
+  }, 60_000);
 
   it('lists hosts with what they serve, and finds one by a part of its name', async () => {
     await page.goto(`${gateway.adminUrl}/console`);

@@ -89,11 +89,12 @@ export function HostList({ pages, total, now }: HostListProps) {
       onKeyDown={onKeyDown}
       onScroll={(event) => setFirst(Math.floor(event.currentTarget.scrollTop / rowHeight))}
     >
-      <div class="list-space" style={{ height: `${total * rowHeight}px` }}>
+      <div class="list-space" role="presentation" style={{ height: `${total * rowHeight}px` }}>
         {Array.from({ length: slots }, (_, n) => from + n).map((index) => (
           // The slot, not the row: an element that leaves at one edge comes in at the other.
           <div
             class="slot"
+            role="presentation"
             key={index % (rows + 2 * overscan + 1)}
             style={{ transform: `translateY(${index * rowHeight}px)` }}
           >

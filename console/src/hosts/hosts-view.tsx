@@ -48,6 +48,8 @@ export function HostsView() {
   }, [pages]);
   useEffect(() => {
     pages.outdate();
+    // Where nothing was found there is no list that would ask.
+    if (!pages.total) pages.show(0, 0);
     redraw({});
   }, [pages, overview?.revision]);
 
@@ -112,7 +114,8 @@ export function HostsView() {
           title="No host yet"
           command={
             'curl -X POST :8001/apis --data name=mine \\\n' +
-            '  --data request_host=www.example.com --data upstream_url=http://127.0.0.1:3000'
+            '  --data request_host=www.example.com \\\n' +
+            '  --data upstream_url=http://127.0.0.1:3000'
           }
         >
           Add an API with a <code>request_host</code>; it appears here at once. Then bind a
