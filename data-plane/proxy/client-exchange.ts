@@ -67,6 +67,7 @@ export class ClientExchange {
   #state: 'open' | 'started' | 'ended' | 'aborted' = 'open';
   #corked = false;
   #cutPending = false;
+  #upgradePending: (() => void) | undefined;
   #ticking = false;
   #closeAfter = false;
 
@@ -162,6 +163,9 @@ export class ClientExchange {
     this.#inCork(writes);
     while (this.#overflow.length > 0 && !this.isOver) this.#inCork(() => this.#writeOverflow());
     if (this.#cutPending) this.cut();
+    const upgrade = this.#upgradePending;
+    this.#upgradePending = undefined;
+    if (!this.isOver) upgrade?.();
   }
 
   #inCork(writes: () => void): void {
@@ -199,9 +203,14 @@ export class ClientExchange {
   upgrade(start: ResponseStart, { key, protocol, context, data }: ClientUpgrade): void {
     this.#write(() => {
       if (this.#state !== 'open') return;
-      this.#end();
       this.#writeStart(start);
-      this.#res.upgrade(data, key, protocol, '', context);
+      // Not while corked: where the engine finds room to turn the socket into a WebSocket in place,
+      // the end of the cork still takes it for an HTTP response and may close it (3 of 600 were).
+      // The price is the engine's warning about uncorked writes on standard error, once per upgrade.
+      this.#upgradePending = () => {
+        this.#end();
+        this.#res.upgrade(data, key, protocol, '', context);
+      };
     });
   }
 
