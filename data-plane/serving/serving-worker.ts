@@ -50,7 +50,8 @@ export class ServingWorker {
     this.#task = task;
     this.#logger = createLogger({ level: settings.logLevel, role: `worker ${task.name}` });
     this.#store = openNodeStoreReader({ dataDirectory: settings.dataDirectory });
-    this.#routes = new RouteTable(this.#store);
+    // Rotations look at every host once: what is kept of them is to be what is hot.
+    this.#routes = new RouteTable(this.#store, { maxCachedHosts: settings.contextBudget });
     this.#source = new CertificateSource(this.#store, this.#routes);
     for (const rejection of settings.rejected) this.#source.reject(rejection);
     const { accessLog } = settings.gateway;
