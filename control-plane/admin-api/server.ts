@@ -13,6 +13,7 @@ import { addApiPluginRoutes } from './routes/api-plugins.js';
 import { addApiRoutes } from './routes/apis.js';
 import { addNodeInformationRoutes } from './routes/node-information.js';
 import { addPluginRoutes } from './routes/plugins.js';
+import { endUnusedConnections } from './unused-connections.js';
 
 export interface AdminServerOptions extends AdminContext {
   readonly host: string;
@@ -79,6 +80,7 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ad
     if (Number(request.headers['content-length']) > bodyLimits.bytes) throw new Refusal(413);
     return undefined;
   });
+  endUnusedConnections(server);
   server.setNotFoundHandler(async () => {
     throw notFound();
   });
