@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { Closing } from '../shared/closing.js';
+import { type Closing, startOrClose } from '../shared/closing.js';
 import type { GatewayConfig } from '../shared/config.js';
 import type { ApiId } from '../shared/gateway-model.js';
 import type { Logger } from '../shared/logger.js';
@@ -50,17 +50,11 @@ const sharedVaultGraceMs = 60_000;
  * Composition root of a control plane: opens the stores, replays the log, then feeds nodes and answers
  * the admin API. What was started is closed in reverse order, also if a later step fails.
  */
-export async function startControlPlane(
+export function startControlPlane(
   config: GatewayConfig,
   logger: Logger,
 ): Promise<RunningControlPlane> {
-  const closing = new Closing(logger);
-  try {
-    return await start(config, logger, closing);
-  } catch (error) {
-    await closing.run();
-    throw error;
-  }
+  return startOrClose(logger, (closing) => start(config, logger, closing));
 }
 
 async function start(

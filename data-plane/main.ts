@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Closing } from '../shared/closing.js';
+import { type Closing, startOrClose } from '../shared/closing.js';
 import type { GatewayConfig } from '../shared/config.js';
 import { joinTokenOf } from '../shared/join-token-source.js';
 import type { Logger } from '../shared/logger.js';
@@ -26,14 +26,8 @@ const firstSnapshotWaitMs = 2000;
  * Composition root of a data-plane node: joins its cluster once, serves what its store holds, and
  * follows a control plane. It is the supervisor; the TLS engine runs in the processes that it forks.
  */
-export async function startDataPlane(config: GatewayConfig, logger: Logger): Promise<RunningRole> {
-  const closing = new Closing(logger);
-  try {
-    return await start(config, logger, closing);
-  } catch (error) {
-    await closing.run();
-    throw error;
-  }
+export function startDataPlane(config: GatewayConfig, logger: Logger): Promise<RunningRole> {
+  return startOrClose(logger, (closing) => start(config, logger, closing));
 }
 
 async function start(

@@ -27,3 +27,20 @@ export class Closing {
     if (failures.length > 0) throw failures[0];
   }
 }
+
+/**
+ * Runs a composition root. If it fails half-way, closes what it had started and throws its own error,
+ * not one of closing, which is logged.
+ */
+export async function startOrClose<Running>(
+  logger: Logger,
+  start: (closing: Closing) => Promise<Running>,
+): Promise<Running> {
+  const closing = new Closing(logger);
+  try {
+    return await start(closing);
+  } catch (error) {
+    await closing.run().catch(() => undefined); // logged step by step
+    throw error;
+  }
+}

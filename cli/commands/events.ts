@@ -106,6 +106,7 @@ async function follow(
         if (error instanceof AdminRefusal && error.status < 500) throw error;
         io.error(`${error instanceof Error ? error.message : String(error)}; trying again\n`);
       }
+      // Cut short by Ctrl-C, which the loop looks at next.
       await delay(1000, undefined, { signal: interrupted.signal }).catch(() => {});
     }
   } finally {

@@ -32,6 +32,7 @@ export class PastStates {
     const { state, head } = this.#folded;
     if (revision === head) return Promise.resolve(state);
     const asked = this.#replaying.then(() => this.#replay(revision));
+    // Whoever asked hears of a failure; the next replay starts afresh.
     this.#replaying = asked.catch(() => undefined);
     return asked;
   }

@@ -134,6 +134,7 @@ export class EventStoreEventLog implements EventLog {
         if (ended.aborted) break;
         if (!isPassing(error)) throw error;
         if (delivered !== before) cuts = 0;
+        // Cut short by the end, which the loop looks at next.
         await pause(cuts, ended).catch(() => undefined);
       }
     }
