@@ -25,7 +25,7 @@ export interface IssuedCredential {
   readonly token?: string;
 }
 
-type RevocationListener = (id: string) => void;
+type ChangeListener = () => void;
 
 /**
  * The credentials of the admin API, in a file of their own: a copy of the log or the vault lets nobody
@@ -37,7 +37,7 @@ export class AccessStore {
   readonly #database: SqliteDatabase;
   readonly #clock: Clock;
   readonly #statements: Statements;
-  readonly #revocationListeners = new Set<RevocationListener>();
+  readonly #listeners = new Set<ChangeListener>();
 
   constructor(options: AccessStoreOptions) {
     this.#clock = options.clock;
@@ -82,6 +82,7 @@ export class AccessStore {
     });
     const row = this.#statements.byId.get(id);
     if (row === undefined) throw new Error('a credential just written is gone');
+    this.#tellChange();
     const credential = toCredential(row);
     return minted === undefined ? { credential } : { credential, token: minted.text };
   }
@@ -97,6 +98,11 @@ export class AccessStore {
     return this.#judge(this.#statements.byFingerprint.get(fingerprint256));
   }
 
+  /** Whether the credential with this id still lets its holder in. */
+  isValid(id: string): boolean {
+    return this.#judge(this.#statements.byId.get(id)).status === 'valid';
+  }
+
   /** All, also expired and revoked ones, oldest first. */
   list(): Credential[] {
     return this.#statements.all.all().map(toCredential);
@@ -107,18 +113,22 @@ export class AccessStore {
     this.#statements.revoke.run(this.#clock(), revokedBy, id);
     const row = this.#statements.byId.get(id);
     if (row === undefined) return undefined;
-    for (const listener of this.#revocationListeners) listener(id);
+    this.#tellChange();
     return toCredential(row);
   }
 
-  /** Called with the id of each credential that this process revokes. Returns what ends it. */
-  onRevoked(listener: RevocationListener): () => void {
-    this.#revocationListeners.add(listener);
-    return () => this.#revocationListeners.delete(listener);
+  /** Called after this process has issued or revoked a credential. Returns what ends it. */
+  onChange(listener: ChangeListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   close(): void {
     this.#database.close();
+  }
+
+  #tellChange(): void {
+    for (const listener of this.#listeners) listener();
   }
 
   #judge(row: Row | undefined): Verdict {

@@ -81,12 +81,13 @@ class Guard {
     this.#mode = options.mode;
     this.#guesses = new GuessLimiter(options.clock, options.guessLimits);
     this.#requests = new RequestLimiter(options.clock, options.requestLimits);
-    this.#open = new OpenRequests(options.clock);
-    this.#stopListening = options.store.onRevoked((id) => this.#open.cut(id));
+    this.#open = new OpenRequests();
+    this.#stopListening = options.store.onChange(() => this.#open.review());
   }
 
   close(): void {
     this.#stopListening();
+    this.#open.close();
   }
 
   /** @throws Refusal */
@@ -94,6 +95,7 @@ class Guard {
     if (this.#isDevelopment()) {
       this.#checkDeveloper(request);
       this.#limit(developmentActor, request, reply);
+      this.#open.add(reply.raw, () => this.#isDevelopment());
       principals.set(request, developer);
       return;
     }
@@ -107,7 +109,7 @@ class Guard {
     if (!isGranted(credential.scopes, requirement) && !this.#coversApi(credential, request)) {
       throw Refusal.forbidden(`'${credential.name}' lacks the scope ${requirement.join(' or ')}`);
     }
-    this.#open.add(credential, reply.raw);
+    this.#open.add(reply.raw, () => this.#options.store.isValid(credential.id));
     principals.set(request, { actor: credential.name, scopes: credential.scopes });
   }
 

@@ -1,44 +1,30 @@
 import type { ServerResponse } from 'node:http';
-import type { Clock } from '../ports/clock.js';
-import type { Credential } from './credential.js';
 
-/** The longest that a timer can wait. */
-const longestTimerMs = 2 ** 31 - 1;
+/** How often the right of what is open is looked at anew, for changes that another process made. */
+const reviewMs = 1_000;
 
 /**
- * Answers under way, by the credential that let them in. An event stream may be open for days: it ends
- * when its credential is revoked or expires, not when the client chooses to.
+ * Answers under way, with what tells whether their caller would still be let in. An event stream may be
+ * open for days: it ends soon after its credential was revoked or expired, or after the first credential
+ * ended development mode; not when the client chooses to.
  */
 export class OpenRequests {
-  readonly #byCredential = new Map<string, Set<ServerResponse>>();
-  readonly #clock: Clock;
+  readonly #open = new Map<ServerResponse, () => boolean>();
+  readonly #timer = setInterval(() => this.review(), reviewMs).unref();
 
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  add(credential: Credential, response: ServerResponse): void {
-    const open = this.#byCredential.get(credential.id) ?? new Set();
-    this.#byCredential.set(credential.id, open.add(response));
-    const timer = this.#endAtExpiry(credential, response);
-    response.once('close', () => {
-      clearTimeout(timer);
-      open.delete(response);
-      if (open.size === 0) this.#byCredential.delete(credential.id);
-    });
+  add(response: ServerResponse, isStillAdmitted: () => boolean): void {
+    this.#open.set(response, isStillAdmitted);
+    response.once('close', () => this.#open.delete(response));
   }
 
   /** Cuts off what has begun to be answered. A request not yet answered was let in rightly and ends. */
-  cut(credentialId: string): void {
-    for (const response of this.#byCredential.get(credentialId) ?? []) {
-      if (response.headersSent) response.destroy();
+  review(): void {
+    for (const [response, isStillAdmitted] of this.#open) {
+      if (response.headersSent && !isStillAdmitted()) response.destroy();
     }
   }
 
-  #endAtExpiry({ expiresAt }: Credential, response: ServerResponse): NodeJS.Timeout | undefined {
-    if (expiresAt === undefined) return undefined;
-    const leftMs = expiresAt - this.#clock();
-    if (leftMs > longestTimerMs) return undefined;
-    return setTimeout(() => response.destroy(), leftMs).unref();
+  close(): void {
+    clearInterval(this.#timer);
   }
 }

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import Fastify, { type FastifyRequest } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { AccessStore } from '../../control-plane/access/access-store.js';
 import type { AccessMode } from '../../control-plane/access/bind-rule.js';
@@ -23,7 +23,8 @@ const silent: Logger = {
 async function guarded(mode: AccessMode, more: Partial<AccessOptions> = {}) {
   const time = { now: Date.parse('2026-06-01') };
   const clock = () => time.now;
-  const store = new AccessStore({ path: join(await temporaryDirectory(), 'access.sqlite'), clock });
+  const path = join(await temporaryDirectory(), 'access.sqlite');
+  const store = new AccessStore({ path, clock });
   const app = Fastify();
   guardAdminApi(app, {
     store,
@@ -57,7 +58,14 @@ async function guarded(mode: AccessMode, more: Partial<AccessOptions> = {}) {
     remoteAddress = '192.0.2.1',
   ) => app.inject({ method, url, headers: { host: 'localhost:8001', ...headers }, remoteAddress });
   const as = (token: string | undefined) => ({ authorization: `Bearer ${token}` });
-  return { app, store, time, issue, ask, as };
+  return { app, store, path, time, issue, ask, as };
+}
+
+async function openStream(app: FastifyInstance, headers: Record<string, string> = {}) {
+  const url = await app.listen({ port: 0, host: '127.0.0.1' });
+  const answer = await fetch(`${url}/events/live`, { headers });
+  expect(answer.status).toBe(200);
+  return answer;
 }
 
 const wrongToken = `sgt_${'0'.repeat(16)}_${'A'.repeat(43)}`;
@@ -139,20 +147,25 @@ describe('a guarded admin API', () => {
     expect((await ask('GET', '/', as(token))).statusCode).toBe(200);
   });
 
-  it.each(['revoked', 'expired'])('ends an open stream when its credential is %s', async (how) => {
-    const { app, store, time } = await guarded('guarded');
-    const expiresAt = time.now + 300;
+  it.each([
+    ['is revoked', 'at once'],
+    ['is revoked by another process', 'soon'],
+    ['expires', 'soon'],
+  ])('ends an open stream when its credential %s, %s', async (how) => {
+    const { app, store, time, path } = await guarded('guarded');
     const { token, credential } = store.issue(
-      { name: 'w', scopes: ['events'], ...(how === 'expired' && { expiresAt }) },
+      { name: 'w', scopes: ['events'], expiresAt: time.now + 300 },
       'test',
     );
-    const url = await app.listen({ port: 0, host: '127.0.0.1' });
-    const answer = await fetch(`${url}/events/live`, {
-      headers: { authorization: `Bearer ${token}` },
-    });
-    expect(answer.status).toBe(200);
-    if (how === 'revoked') store.revoke(credential.id, 'test');
-    await expect(answer.text()).rejects.toThrow();
+    const stream = await openStream(app, { authorization: `Bearer ${token}` });
+    if (how === 'expires') time.now += 300;
+    else if (how === 'is revoked') store.revoke(credential.id, 'test');
+    else {
+      const other = new AccessStore({ path, clock: () => time.now });
+      onTestFinished(() => other.close());
+      other.revoke(credential.id, 'test');
+    }
+    await expect(stream.text()).rejects.toThrow();
   });
 
   it('counts a whole IPv6 network as one guesser', async () => {
@@ -201,6 +214,13 @@ describe('development mode', () => {
     expect((await ask('GET', '/', as(token))).statusCode).toBe(200);
     store.revoke(credential.id, 'first');
     expect((await ask('GET', '/')).statusCode).toBe(401);
+  });
+
+  it('ends its open streams with the first credential', async () => {
+    const { app, issue } = await guarded('development');
+    const stream = await openStream(app);
+    issue('first', 'admin');
+    await expect(stream.text()).rejects.toThrow();
   });
 
   it.each(['evil.test:8001', '127.0.0.1.evil.test', 'evil.test@127.0.0.1', '127.0.0.1/x'])(
