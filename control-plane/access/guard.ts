@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from '../../shared/logger.js';
 import type { Clock } from '../ports/clock.js';
@@ -35,6 +36,8 @@ export interface AccessOptions {
 
 const nobody: Principal = { actor: 'nobody', scopes: [] };
 const developer: Principal = { actor: developmentActor, scopes: ['admin'] };
+/** What no working client goes on sending, unlike requests that meet a 404, a 409 or a 412. */
+const badRequest: ReadonlySet<number> = new Set([400, 413, 415, 422]);
 const changing = ['POST', 'PUT', 'PATCH', 'DELETE'];
 
 const principals = new WeakMap<FastifyRequest, Principal>();
@@ -55,6 +58,7 @@ export function guardAdminApi(app: FastifyInstance, options: AccessOptions): voi
       guard.admit(request, reply);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
+      await delay(error.heldMs);
       return refuse(request, reply, error);
     }
     return undefined;
@@ -171,9 +175,12 @@ class Guard {
   #limit(caller: string, request: FastifyRequest, reply: FastifyReply): void {
     const admission = this.#requests.admit(caller, bodyBytes(request));
     if (!admission.admitted) {
-      throw Refusal.tooMany(`At most ${admission.limit}`, admission.retryAfterMs);
+      throw Refusal.tooFast(`At most ${admission.limit}`, admission.retryAfterMs);
     }
-    reply.raw.once('close', admission.release);
+    reply.raw.once('close', () => {
+      admission.release();
+      if (badRequest.has(reply.raw.statusCode)) this.#requests.chargeBadRequest(caller);
+    });
   }
 
   #coversApi({ scopes }: Credential, request: FastifyRequest): boolean {

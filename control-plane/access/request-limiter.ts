@@ -6,6 +6,11 @@ export interface RequestLimits {
   readonly perSecond?: number;
   /** Requests that one caller may send at once after a pause. Default 4,000. */
   readonly burst?: number;
+  /**
+   * As how many requests one counts whose content was refused. Default 20: good ones may come at 2,000
+   * a second, bad ones, which cost the most to read, at 100.
+   */
+  readonly badRequestCost?: number;
   /** Requests of one caller under way at a time, open event streams included. Default 512. */
   readonly concurrentPerCaller?: number;
   /** Requests under way at a time, of all callers. Default 1,024. */
@@ -43,6 +48,7 @@ export class RequestLimiter {
     this.#limits = {
       perSecond: limits.perSecond ?? 2_000,
       burst: limits.burst ?? 4_000,
+      badRequestCost: limits.badRequestCost ?? 20,
       concurrentPerCaller: limits.concurrentPerCaller ?? 512,
       concurrent: limits.concurrent ?? 1_024,
       bodyBytes: limits.bodyBytes ?? 128 * 1024 * 1024,
@@ -54,15 +60,10 @@ export class RequestLimiter {
    * @param announcedBytes of its body, `undefined` if it does not say
    */
   admit(name: string, announcedBytes: number | undefined): Admission {
-    const { perSecond, burst, concurrentPerCaller, concurrent, bodyBytes } = this.#limits;
+    const { perSecond, concurrentPerCaller, concurrent, bodyBytes } = this.#limits;
     // More than that is refused by whoever reads the body, without reading it.
     const bytes = Math.min(announcedBytes ?? maxBodyBytes, maxBodyBytes);
-    const now = this.#clock();
-    const caller = this.#callers.get(name) ?? { tokens: burst, refilledAt: now, underWay: 0 };
-    this.#callers.set(name, caller);
-    const elapsedMs = Math.max(0, now - caller.refilledAt);
-    caller.tokens = Math.min(burst, caller.tokens + (elapsedMs * perSecond) / 1_000);
-    caller.refilledAt = now;
+    const caller = this.#refilled(name);
 
     if (caller.underWay >= concurrentPerCaller || this.#underWay >= concurrent) {
       const limit = `${caller.underWay >= concurrentPerCaller ? concurrentPerCaller : concurrent} requests at a time`;
@@ -89,5 +90,22 @@ export class RequestLimiter {
       this.#bytesUnderWay -= bytes;
     };
     return { admitted: true, release };
+  }
+  /** The rest of the price of a request of `name` whose content was refused; debts are bounded. */
+  chargeBadRequest(name: string): void {
+    const { perSecond, badRequestCost } = this.#limits;
+    const caller = this.#refilled(name);
+    caller.tokens = Math.max(-perSecond, caller.tokens - (badRequestCost - 1));
+  }
+
+  #refilled(name: string): Caller {
+    const { perSecond, burst } = this.#limits;
+    const now = this.#clock();
+    const caller = this.#callers.get(name) ?? { tokens: burst, refilledAt: now, underWay: 0 };
+    this.#callers.set(name, caller);
+    const elapsedMs = Math.max(0, now - caller.refilledAt);
+    caller.tokens = Math.min(burst, caller.tokens + (elapsedMs * perSecond) / 1_000);
+    caller.refilledAt = now;
+    return caller;
   }
 }

@@ -196,6 +196,17 @@ describe('a guarded admin API', () => {
     time.now += 100;
     expect((await ask('GET', '/', as(one))).statusCode).toBe(200);
   });
+
+  it('lets few bad requests through where it lets many good ones', async () => {
+    const { app, issue, ask, as } = await guarded('guarded', {
+      requestLimits: { perSecond: 10, burst: 10, badRequestCost: 5 },
+    });
+    app.get('/bad', (_request, reply) => reply.code(400).send());
+    const token = issue('one', 'admin').token;
+    const statuses: number[] = [];
+    for (let i = 0; i < 3; i++) statuses.push((await ask('GET', '/bad', as(token))).statusCode);
+    expect(statuses).toEqual([400, 400, 429]);
+  });
 });
 
 describe('development mode', () => {

@@ -38,6 +38,25 @@ describe('the request limiter', () => {
   });
 });
 
+describe('a caller of bad requests', () => {
+  it('is slowed down to a fraction of the rate, and is not in debt for long', () => {
+    const time = { now: 0 };
+    const limits = { perSecond: 100, burst: 200, badRequestCost: 20 };
+    const limiter = new RequestLimiter(() => time.now, limits);
+    const bad = () => {
+      const { admitted } = limiter.admit('a', 0);
+      if (admitted) limiter.chargeBadRequest('a');
+      return admitted;
+    };
+    expect(Array.from({ length: 12 }, bad).filter(Boolean)).toHaveLength(10);
+    for (let i = 0; i < 100; i++) limiter.chargeBadRequest('a');
+    expect(limiter.admit('a', 0)).toMatchObject({ admitted: false, retryAfterMs: 1_010 });
+    expect(limiter.admit('b', 0).admitted).toBe(true);
+    time.now = 1_010;
+    expect(limiter.admit('a', 0).admitted).toBe(true);
+  });
+});
+
 describe('the guess limiter', () => {
   it('forgives after as long as its longest lock-out', () => {
     const time = { now: 0 };
