@@ -85,8 +85,6 @@ export type WorkerReport =
   | { readonly kind: 'stats'; readonly id: number; readonly stats: ServingStats }
   /** It goes on, but another should take its place. */
   | { readonly kind: 'replace-me'; readonly reason: string }
-  /** Its thread ends against its will and waits on the gate: take its apps out of the acceptors, now. */
-  | { readonly kind: 'ending' }
   | { readonly kind: 'closed'; readonly stats: ServingStats };
 
 /** What a worker thread is started with. */
@@ -96,6 +94,4 @@ export interface WorkerTask {
   /** Never used again in the process: names the worker's sockets. */
   readonly name: string;
   readonly port: MessagePort;
-  /** One Int32: 0 until the main thread has taken the worker's apps out of the acceptors, then 1. */
-  readonly gate: SharedArrayBuffer;
 }

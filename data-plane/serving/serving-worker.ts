@@ -43,7 +43,6 @@ export class ServingWorker {
   };
   readonly #swaps: (() => void)[] = [];
   #isDraining = false;
-  #isClosed = false;
 
   constructor(task: WorkerTask) {
     const { settings } = task;
@@ -70,17 +69,6 @@ export class ServingWorker {
   failed(error: unknown): void {
     this.#logger.error({ err: error }, 'defect in a worker');
     this.#report({ kind: 'replace-me', reason: 'defect' });
-  }
-
-  /**
-   * The thread ends and nothing can stop it. Apps must be out of the acceptors and closed by then, or
-   * the process dies; both threads know that only through the gate.
-   */
-  closeNow(): void {
-    if (this.#isClosed) return;
-    this.#report({ kind: 'ending' });
-    Atomics.wait(new Int32Array(this.#task.gate), 0, 0, 2_000);
-    this.#closeListeners();
   }
 
   #createGateway(): Gateway {
@@ -193,19 +181,13 @@ export class ServingWorker {
     }
     this.#gateway.closeWebSockets();
     // Closes listeners in this turn; the engine frees their sockets at the end of it.
-    this.#closeListeners();
+    this.#tls.close();
+    this.#http.close();
     this.#gateway.close();
     this.#accessLog?.close();
     this.#store.close();
     this.#keyFile.close();
     setImmediate(() => this.#report({ kind: 'closed', stats: this.#stats() }));
-  }
-
-  #closeListeners(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#tls.close();
-    this.#http.close();
   }
 
   #connections(): number {

@@ -39,7 +39,6 @@ export class WorkerHandle {
   readonly ended: Promise<WorkerEnd>;
   readonly #options: WorkerHandleOptions;
   readonly #port: MessagePort;
-  readonly #gate = new SharedArrayBuffer(4);
   readonly #abort = new AbortController();
   readonly #applied = new PendingReplies<readonly RejectedEntry[]>([]);
   readonly #stats = new PendingReplies<ServingStats | undefined>(undefined);
@@ -57,13 +56,7 @@ export class WorkerHandle {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
     port1.on('message', (report: WorkerReport) => this.#hear(report));
-    const task: WorkerTask = {
-      settings,
-      index,
-      name,
-      port: port2,
-      gate: this.#gate,
-    };
+    const task: WorkerTask = { settings, index, name, port: port2 };
     this.ended = run(task, this.#abort.signal).then(
       () => this.#end('its task returned'),
       (error: unknown) => this.#end(error instanceof Error ? error.message : String(error)),
@@ -125,9 +118,6 @@ export class WorkerHandle {
       case 'replace-me':
         this.#options.wantsReplacement(report.reason);
         return;
-      case 'ending':
-        this.#detach();
-        return;
       case 'closed':
         this.#options.closed(report.stats);
         this.#abort.abort(); // every app is closed: now the thread may be ended
@@ -161,9 +151,6 @@ export class WorkerHandle {
     this.#isDetached = true;
     if (this.#http !== undefined) http.remove(this.#http);
     if (this.#https !== undefined) https.remove(this.#https);
-    const gate = new Int32Array(this.#gate);
-    Atomics.store(gate, 0, 1);
-    Atomics.notify(gate, 0);
   }
 
   #end(reason: string): WorkerEnd {
