@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify';
-import type { Map as ImmutableMap } from 'immutable';
+import type { PersistentMap } from '../domain/persistent-map.js';
 import { isUuid } from './ids.js';
 import { invalid } from './refusal.js';
 import type { FieldTable } from './schemas/fields.js';
@@ -21,7 +21,7 @@ interface Stored {
 
 /** What each list needs to know of its entities. */
 export interface Listing<E extends Stored, D extends object> {
-  readonly entities: ImmutableMap<string, E>;
+  readonly entities: PersistentMap<string, E>;
   readonly fields: FieldTable;
   readonly present: (entity: E) => D;
   /** Narrows the list before any filter, e.g. to the plugins of one API. */
@@ -98,7 +98,7 @@ function passes(document: object, filters: readonly Filter[]): boolean {
 /** Sorting 100,000 entities costs 100 ms, so each version of a map is sorted once while it is listed. */
 const sortedVersions = new WeakMap<object, readonly Stored[]>();
 
-function inOrder<E extends Stored>(entities: ImmutableMap<string, E>): readonly E[] {
+function inOrder<E extends Stored>(entities: PersistentMap<string, E>): readonly E[] {
   const known = sortedVersions.get(entities);
   // What is stored under a map is that map's values.
   if (known !== undefined) return known as readonly E[];

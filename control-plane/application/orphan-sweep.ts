@@ -41,6 +41,7 @@ async function unnamedKeys(
   const listed: KeyId[] = [];
   for await (const keyId of candidates) listed.push(keyId);
   // Looked at only now: while the vault was listed, more may have been folded.
-  const named = new Set(folded.state.certificates.valueSeq().map(({ keyId }) => keyId));
+  const named = new Set<KeyId>();
+  for (const { keyId } of folded.state.certificates.values()) named.add(keyId);
   return listed.filter((keyId) => !named.has(keyId));
 }

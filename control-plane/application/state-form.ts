@@ -1,4 +1,4 @@
-import { Map as ImmutableMap, Set as ImmutableSet, OrderedMap } from 'immutable';
+import { Map as ImmutableMap, OrderedMap } from 'immutable';
 import type {
   Api,
   ApiId,
@@ -11,6 +11,8 @@ import type {
 } from '../../shared/gateway-model.js';
 import type { Revision } from '../../shared/revision.js';
 import { scopeOf } from '../domain/evolve.js';
+import { PersistentMap } from '../domain/persistent-map.js';
+import { PersistentRelation } from '../domain/persistent-relation.js';
 import type { GatewayState, IdempotentWrite, ServedByNode, UnusedKey } from '../domain/state.js';
 
 /**
@@ -35,7 +37,7 @@ interface Head {
   readonly apis: number;
   readonly plugins: number;
   readonly certificates: number;
-  readonly keysToErase: readonly [CertificateId, UnusedKey][];
+  readonly keysToErase: readonly (readonly [CertificateId, UnusedKey])[];
   readonly nodes: readonly ClusterNode[];
   readonly servedByNode: readonly [NodeId, ServedByNode][];
   /** Of ids that no API and no plugin has. */
@@ -65,8 +67,7 @@ const owns = { name: 1, host: 2, path: 4, scope: 8 } as const;
 /** Yields the parts one by one; the state is immutable, so it may take its time. */
 export function* stateToParts(state: GatewayState): Generator<Uint8Array> {
   const { apis, plugins, certificates, changedAt } = state;
-  const isOther = (_: Revision, id: ApiId | PluginId) =>
-    !apis.has(id as ApiId) && !plugins.has(id as PluginId);
+  const isOther = ([id]: Change) => !apis.has(id as ApiId) && !plugins.has(id as PluginId);
   const head: Head = {
     logId: state.logId ?? null,
     apis: apis.size,
@@ -75,7 +76,7 @@ export function* stateToParts(state: GatewayState): Generator<Uint8Array> {
     keysToErase: [...state.keysToErase],
     nodes: [...state.nodes.values()],
     servedByNode: [...state.servedByNode],
-    otherChanges: [...changedAt.filter(isOther)],
+    otherChanges: [...changedAt].filter(isOther),
     idempotentWrites: [...state.idempotentWrites],
   };
   yield toJson(head);
@@ -194,12 +195,16 @@ class StateBuilder {
       plugins: toMap(this.plugins, (plugin) => [plugin.id, plugin]),
       pluginIdByScope: toMap(this.#byScope, (plugin) => [scopeOf(plugin), plugin.id]),
       certificates: toMap(certificates, (certificate) => [certificate.id, certificate]),
-      usesByCertificate: toSets(this.plugins, ({ config, id }) => [config.certificateId, id]),
-      certificateIdsByLeaf: toSets(certificates, ({ fingerprint256, id }) => [fingerprint256, id]),
-      keysToErase: ImmutableMap(this.#head.keysToErase),
-      nodes: toMap(this.#head.nodes, (node) => [node.id, node]),
+      usesByCertificate: PersistentRelation.of(
+        this.plugins.map(({ config, id }) => [config.certificateId, id] as const),
+      ),
+      certificateIdsByLeaf: PersistentRelation.of(
+        certificates.map(({ fingerprint256, id }) => [fingerprint256, id] as const),
+      ),
+      keysToErase: new PersistentMap(new Map(this.#head.keysToErase)),
+      nodes: ImmutableMap(this.#head.nodes.map((node) => [node.id, node])),
       servedByNode: ImmutableMap(this.#head.servedByNode),
-      changedAt: toMap(this.#changes, (change) => change),
+      changedAt: new PersistentMap(new Map(this.#changes)),
       idempotentWrites: OrderedMap(this.#head.idempotentWrites),
     };
   }
@@ -263,25 +268,6 @@ function* groups<Item>(items: Iterable<Item>): Generator<readonly Item[]> {
 function toMap<Item, Key, Value>(
   items: readonly Item[],
   entry: (item: Item) => readonly [Key, Value],
-): ImmutableMap<Key, Value> {
-  return ImmutableMap<Key, Value>().withMutations((map) => {
-    for (const item of items) {
-      const [key, value] = entry(item);
-      map.set(key, value);
-    }
-  });
-}
-
-function toSets<Item, Key, Value>(
-  items: readonly Item[],
-  entry: (item: Item) => readonly [Key, Value],
-): ImmutableMap<Key, ImmutableSet<Value>> {
-  const none = ImmutableSet<Value>();
-  // Grouped first: looking up a key in a plain map costs a fraction of it.
-  const sets = new Map<Key, ImmutableSet<Value>>();
-  for (const item of items) {
-    const [key, value] = entry(item);
-    sets.set(key, (sets.get(key) ?? none).add(value));
-  }
-  return toMap([...sets], (each) => each);
+): PersistentMap<Key, Value> {
+  return new PersistentMap(new Map(items.map(entry)));
 }

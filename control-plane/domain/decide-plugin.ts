@@ -143,8 +143,8 @@ function settleUpload(
   state: GatewayState,
   certificate: Certificate,
 ): { readonly certificateId: CertificateId; readonly uploaded: readonly GatewayEvent[] } {
-  const sameLeaf = state.certificateIdsByLeaf.get(certificate.fingerprint256);
-  const known = sameLeaf?.find(
+  const sameLeaf = state.certificateIdsByLeaf.membersOf(certificate.fingerprint256);
+  const known = sameLeaf.find(
     (id) => state.certificates.get(id)?.chainPem === certificate.chainPem,
   );
   if (known !== undefined) return { certificateId: known, uploaded: [] };

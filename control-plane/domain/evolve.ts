@@ -1,4 +1,3 @@
-import { type Map as ImmutableMap, Set as ImmutableSet } from 'immutable';
 import type { GatewayEvent, RecordedEvent, RevisionServed } from '../../shared/events.js';
 import type {
   Api,
@@ -9,6 +8,7 @@ import type {
   PluginId,
   SslPlugin,
 } from '../../shared/gateway-model.js';
+import type { PersistentMap } from './persistent-map.js';
 import { type GatewayState, maxIdempotentWrites, type UnusedKey } from './state.js';
 
 /**
@@ -170,10 +170,9 @@ function addUse(
   certificateId: CertificateId,
   pluginId: PluginId,
 ): GatewayState {
-  const uses = state.usesByCertificate.get(certificateId) ?? ImmutableSet<PluginId>();
   return {
     ...state,
-    usesByCertificate: state.usesByCertificate.set(certificateId, uses.add(pluginId)),
+    usesByCertificate: state.usesByCertificate.add(certificateId, pluginId),
     keysToErase: state.keysToErase.delete(certificateId),
   };
 }
@@ -184,13 +183,11 @@ function removeUse(
   pluginId: PluginId,
   cause: UnusedKey['cause'],
 ): GatewayState {
-  const uses = state.usesByCertificate.get(certificateId)?.delete(pluginId);
-  if (uses !== undefined && !uses.isEmpty()) {
-    return { ...state, usesByCertificate: state.usesByCertificate.set(certificateId, uses) };
-  }
-  const usesByCertificate = state.usesByCertificate.delete(certificateId);
+  const usesByCertificate = state.usesByCertificate.remove(certificateId, pluginId);
   const certificate = state.certificates.get(certificateId);
-  if (certificate === undefined) return { ...state, usesByCertificate };
+  if (certificate === undefined || usesByCertificate.has(certificateId)) {
+    return { ...state, usesByCertificate };
+  }
   const unused: UnusedKey = { keyId: certificate.keyId, cause };
   return {
     ...state,
@@ -201,43 +198,40 @@ function removeUse(
 
 function storeCertificate(state: GatewayState, certificate: Certificate): GatewayState {
   if (state.certificates.has(certificate.id)) return state;
-  const leaf = certificate.fingerprint256;
-  const sameLeaf = state.certificateIdsByLeaf.get(leaf) ?? ImmutableSet<CertificateId>();
+  const { id, fingerprint256 } = certificate;
   const unused: UnusedKey = { keyId: certificate.keyId, cause: 'deleted' };
   return {
     ...state,
-    certificates: state.certificates.set(certificate.id, certificate),
-    certificateIdsByLeaf: state.certificateIdsByLeaf.set(leaf, sameLeaf.add(certificate.id)),
+    certificates: state.certificates.set(id, certificate),
+    certificateIdsByLeaf: state.certificateIdsByLeaf.add(fingerprint256, id),
     // Until the plugin event of the same append binds it, nobody uses it.
-    keysToErase: state.usesByCertificate.has(certificate.id)
+    keysToErase: state.usesByCertificate.has(id)
       ? state.keysToErase
-      : state.keysToErase.set(certificate.id, unused),
+      : state.keysToErase.set(id, unused),
   };
 }
 
 function dropCertificate(state: GatewayState, certificateId: CertificateId): GatewayState {
   const certificate = state.certificates.get(certificateId);
   if (certificate === undefined) return state;
-  const leaf = certificate.fingerprint256;
-  const sameLeaf = state.certificateIdsByLeaf.get(leaf)?.delete(certificateId);
   return {
     ...state,
     certificates: state.certificates.delete(certificateId),
-    certificateIdsByLeaf:
-      sameLeaf === undefined || sameLeaf.isEmpty()
-        ? state.certificateIdsByLeaf.delete(leaf)
-        : state.certificateIdsByLeaf.set(leaf, sameLeaf),
+    certificateIdsByLeaf: state.certificateIdsByLeaf.remove(
+      certificate.fingerprint256,
+      certificateId,
+    ),
     keysToErase: state.keysToErase.delete(certificateId),
   };
 }
 
 /** Moves an entity's index entry; an entry that another entity has taken over meanwhile stays. */
 function reindex<Key, Id>(
-  index: ImmutableMap<Key, Id>,
+  index: PersistentMap<Key, Id>,
   id: Id,
   before: Key | undefined,
   after: Key | undefined,
-): ImmutableMap<Key, Id> {
+): PersistentMap<Key, Id> {
   if (before === after && before !== undefined && index.get(before) === id) return index;
   const freed = before !== undefined && index.get(before) === id ? index.delete(before) : index;
   return after === undefined ? freed : freed.set(after, id);

@@ -151,8 +151,8 @@ function livingCertificate(
   const then = target.certificates.get(id);
   if (then === undefined) return undefined;
   return state.certificateIdsByLeaf
-    .get(then.fingerprint256)
-    ?.find((other) => state.certificates.get(other)?.chainPem === then.chainPem);
+    .membersOf(then.fingerprint256)
+    .find((other) => state.certificates.get(other)?.chainPem === then.chainPem);
 }
 
 /** Unique values that an API is to get back while another one, outside the scope, holds them now. */

@@ -1,4 +1,4 @@
-import { Map as ImmutableMap, type Set as ImmutableSet, OrderedMap } from 'immutable';
+import { Map as ImmutableMap, OrderedMap } from 'immutable';
 import type {
   Api,
   ApiId,
@@ -12,6 +12,8 @@ import type {
   SslPlugin,
 } from '../../shared/gateway-model.js';
 import type { Revision } from '../../shared/revision.js';
+import { PersistentMap } from './persistent-map.js';
+import { PersistentRelation } from './persistent-relation.js';
 
 /**
  * Why a key lost its last use: `deleted` keys are erased at once, `replaced` ones after a while, so that
@@ -44,45 +46,45 @@ export const maxIdempotentWrites = 10_000;
  */
 export interface GatewayState {
   readonly logId: string | undefined;
-  readonly apis: ImmutableMap<ApiId, Api>;
-  readonly apiIdByName: ImmutableMap<string, ApiId>;
+  readonly apis: PersistentMap<ApiId, Api>;
+  readonly apiIdByName: PersistentMap<string, ApiId>;
   /** By `request_host` in lower case: two spellings would be one SNI (RFC 4343). */
-  readonly apiIdByHost: ImmutableMap<string, ApiId>;
-  readonly apiIdByPath: ImmutableMap<string, ApiId>;
-  readonly plugins: ImmutableMap<PluginId, SslPlugin>;
+  readonly apiIdByHost: PersistentMap<string, ApiId>;
+  readonly apiIdByPath: PersistentMap<string, ApiId>;
+  readonly plugins: PersistentMap<PluginId, SslPlugin>;
   /** The ssl plugin of an API, or under `all` the one without an API. */
-  readonly pluginIdByScope: ImmutableMap<ApiId | 'all', PluginId>;
-  readonly certificates: ImmutableMap<CertificateId, Certificate>;
+  readonly pluginIdByScope: PersistentMap<ApiId | 'all', PluginId>;
+  readonly certificates: PersistentMap<CertificateId, Certificate>;
   /** Certificates that at least one plugin uses. */
-  readonly usesByCertificate: ImmutableMap<CertificateId, ImmutableSet<PluginId>>;
+  readonly usesByCertificate: PersistentRelation<CertificateId, PluginId>;
   /** By fingerprint of the leaf: an upload that is already stored is found and used again. */
-  readonly certificateIdsByLeaf: ImmutableMap<string, ImmutableSet<CertificateId>>;
+  readonly certificateIdsByLeaf: PersistentRelation<string, CertificateId>;
   /** Certificates without a use whose key is still in the vault: their keys are to be erased. */
-  readonly keysToErase: ImmutableMap<CertificateId, UnusedKey>;
+  readonly keysToErase: PersistentMap<CertificateId, UnusedKey>;
   /** The cluster's nodes: those that were let in and not revoked since. */
   readonly nodes: ImmutableMap<NodeId, ClusterNode>;
   /** What each node was last recorded to serve; empty where one control plane feeds them all. */
   readonly servedByNode: ImmutableMap<NodeId, ServedByNode>;
   /** Revision of the last event that changed the API or plugin: its entity tag. */
-  readonly changedAt: ImmutableMap<ApiId | PluginId, Revision>;
+  readonly changedAt: PersistentMap<ApiId | PluginId, Revision>;
   /** By idempotency key, oldest first, at most `maxIdempotentWrites`. */
   readonly idempotentWrites: OrderedMap<string, IdempotentWrite>;
 }
 
 export const initialState: GatewayState = {
   logId: undefined,
-  apis: ImmutableMap(),
-  apiIdByName: ImmutableMap(),
-  apiIdByHost: ImmutableMap(),
-  apiIdByPath: ImmutableMap(),
-  plugins: ImmutableMap(),
-  pluginIdByScope: ImmutableMap(),
-  certificates: ImmutableMap(),
-  usesByCertificate: ImmutableMap(),
-  certificateIdsByLeaf: ImmutableMap(),
-  keysToErase: ImmutableMap(),
+  apis: new PersistentMap(),
+  apiIdByName: new PersistentMap(),
+  apiIdByHost: new PersistentMap(),
+  apiIdByPath: new PersistentMap(),
+  plugins: new PersistentMap(),
+  pluginIdByScope: new PersistentMap(),
+  certificates: new PersistentMap(),
+  usesByCertificate: PersistentRelation.of(),
+  certificateIdsByLeaf: PersistentRelation.of(),
+  keysToErase: new PersistentMap(),
   nodes: ImmutableMap(),
   servedByNode: ImmutableMap(),
-  changedAt: ImmutableMap(),
+  changedAt: new PersistentMap(),
   idempotentWrites: OrderedMap(),
 };

@@ -221,7 +221,7 @@ function apisTouched(
 
 function usersOf(id: CertificateId, ...states: readonly GatewayState[]): readonly SslPlugin[] {
   return states.flatMap(({ usesByCertificate, plugins }) =>
-    [...(usesByCertificate.get(id) ?? [])].flatMap((pluginId) => plugins.get(pluginId) ?? []),
+    usesByCertificate.membersOf(id).flatMap((pluginId) => plugins.get(pluginId) ?? []),
   );
 }
 

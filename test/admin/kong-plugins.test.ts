@@ -204,7 +204,8 @@ describe('6.5 PATCH', () => {
     const pair = await admin.send('PATCH', path, { config: { cert: renewed.cert } });
     expect(pair.json['config']).toMatchObject({ cert: renewed.cert, key: '[sealed]' });
     const { certificates, plugins } = admin.plane.folded.state;
-    const bound = plugins.first()?.config.certificateId;
+    const [plugin] = plugins.values();
+    const bound = plugin?.config.certificateId;
     const keyId = bound && certificates.get(bound)?.keyId;
     expect(keyId && (await admin.plane.vault.open(keyId))).toBe(a.key);
     const other = await admin.send('PATCH', path, { config: { cert: b.cert, key: b.key } });

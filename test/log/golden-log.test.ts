@@ -22,7 +22,7 @@ describe('the golden log', () => {
     });
     const state = recorded.reduce(fold, initialState);
     expect(state.logId).toBe('eeeeeeee-0000-4000-8000-000000000001');
-    expect(state.apis.valueSeq().toArray()).toEqual([
+    expect([...state.apis.values()]).toEqual([
       {
         id: 'aaaaaaaa-0000-4000-8000-000000000001',
         createdAt: 1767225600001,
@@ -44,7 +44,7 @@ describe('the golden log', () => {
         preserveHost: true,
       },
     ]);
-    expect(state.plugins.valueSeq().toArray()).toEqual([
+    expect([...state.plugins.values()]).toEqual([
       {
         id: 'bbbbbbbb-0000-4000-8000-000000000001',
         name: 'ssl',
@@ -59,11 +59,11 @@ describe('the golden log', () => {
       },
     ]);
     // The first was erased; the third lost its last use with its API, its key is still to be erased.
-    expect(state.certificates.valueSeq().toArray()).toMatchObject([
+    expect([...state.certificates.values()]).toMatchObject([
       { keyAlgorithm: 'rsa-2048', names: ['"quoted" \\ name', '\u2028'] },
       { keyAlgorithm: 'ed25519', notBefore: -1, notAfter: 253402300799000 },
     ]);
-    expect(state.keysToErase.keySeq().toArray()).toEqual(['cccccccc-0000-4000-8000-000000000003']);
+    expect([...state.keysToErase.keys()]).toEqual(['cccccccc-0000-4000-8000-000000000003']);
     expect(state.nodes.valueSeq().toArray()).toEqual([
       { id: '99999999-0000-4000-8000-000000000002', name: 'node-2 é', joinedAt: 1767225600002 },
     ]);

@@ -1,7 +1,6 @@
 import { readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { is } from 'immutable';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { FileStateSnapshotStore } from '../../control-plane/adapters/file-state-snapshot.js';
 import { SqliteEventLog } from '../../control-plane/adapters/sqlite-event-log.js';
@@ -25,6 +24,7 @@ import {
   pluginAdded,
 } from '../support/gateway-fixtures.js';
 import { appendAll, arbitraryHistory, encodeHistory } from '../support/histories.js';
+import { plainState } from '../support/plain-state.js';
 import { silentLogger } from '../support/silent-logger.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 
@@ -182,17 +182,7 @@ function rename(times: number) {
 }
 
 function expectSameState(got: GatewayState, expected: GatewayState): void {
-  const fields = new Set([...Object.keys(got), ...Object.keys(expected)]) as Set<
-    keyof GatewayState
-  >;
-  for (const field of fields) {
-    const [one, other] = [toPlain(got[field]), toPlain(expected[field])];
-    if (!is(got[field], expected[field])) expect(one, field).toEqual(other);
-  }
+  expect(plainState(got)).toEqual(plainState(expected));
   // Order decides which idempotent write is forgotten first.
   expect([...got.idempotentWrites.keys()]).toEqual([...expected.idempotentWrites.keys()]);
-}
-
-function toPlain(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value ?? null));
 }

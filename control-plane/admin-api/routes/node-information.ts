@@ -64,7 +64,7 @@ export function addNodeInformationRoutes(server: FastifyInstance, admin: AdminCo
             hostname: hostname(),
             plugins: {
               available_on_server: Object.fromEntries(pluginsAvailable.map((each) => [each, true])),
-              enabled_in_cluster: plugins.isEmpty() ? [] : ['ssl'],
+              enabled_in_cluster: plugins.size === 0 ? [] : ['ssl'],
             },
           });
         },

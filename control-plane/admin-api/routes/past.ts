@@ -77,7 +77,7 @@ export function addPastRoutes(
 }
 
 function presentState(state: GatewayState, revision: Revision, time: string) {
-  const certificates = state.certificates.valueSeq().map((certificate) => {
+  const certificates = Array.from(state.certificates.values(), (certificate) => {
     const { chain: _, ...rest } = presentCertificate(certificate);
     return rest;
   });
@@ -85,9 +85,9 @@ function presentState(state: GatewayState, revision: Revision, time: string) {
     revision,
     time,
     ...(state.logId !== undefined && { log_id: state.logId }),
-    apis: state.apis.valueSeq().map(presentApi).toArray(),
-    plugins: state.plugins.valueSeq().map(presentBinding).toArray(),
-    certificates: certificates.toArray(),
+    apis: Array.from(state.apis.values(), presentApi),
+    plugins: Array.from(state.plugins.values(), presentBinding),
+    certificates,
   };
 }
 
