@@ -13,8 +13,20 @@ export interface Target {
 export interface ClientRun {
   readonly connections: number;
   readonly perSecond: number;
+  readonly p50Ms: number;
   readonly p99Ms: number;
 }
+
+export interface ClientLoad {
+  readonly resumes: boolean;
+  readonly connections: number;
+  readonly seconds: number;
+  /** Connections a second; without it as many as there can be. */
+  readonly rate?: number;
+}
+
+/** The same for every server: the client's order decides with some of them, the server's with others. */
+const offer = 'ssl-min-ver TLSv1.3 ciphersuites TLS_AES_128_GCM_SHA256';
 
 /**
  * A HAProxy as TLS client: for each plain request that it gets it opens a new TLS connection to the
@@ -44,7 +56,7 @@ export class HaproxyClient {
   http-reuse never
   option http-server-close
   http-request set-header Connection close
-  server s 127.0.0.1:${port} ssl verify none sni str(${serverName}) ${resumes ? '' : 'no-ssl-reuse'}
+  server s 127.0.0.1:${port} ssl verify none sni str(${serverName}) ${offer} ${resumes ? '' : 'no-ssl-reuse'}
 `);
       }
     }
@@ -74,21 +86,20 @@ ${sections.join('')}`,
   }
 
   /** @throws Error if a connection or request failed. */
-  async run(
-    target: string,
-    options: { resumes: boolean; connections: number; seconds: number },
-  ): Promise<ClientRun> {
+  async run(target: string, load: ClientLoad): Promise<ClientRun> {
     const result = await autocannon({
-      url: `http://127.0.0.1:${this.#ports.get(idOf(target, options.resumes))}/`,
-      connections: options.connections,
-      duration: options.seconds,
+      url: `http://127.0.0.1:${this.#ports.get(idOf(target, load.resumes))}/`,
+      connections: load.connections,
+      duration: load.seconds,
       headers: { host: 'no-api.test' },
+      ...(load.rate !== undefined && { overallRate: load.rate }),
     });
     const failed = result.errors + result.timeouts + result['5xx'];
     if (failed > 0) throw new Error(`${failed} connections to ${target} failed`);
     const connections = result.requests.total;
     const perSecond = connections / result.duration;
-    return { connections, perSecond, p99Ms: result.latency.p99 };
+    const { p50: p50Ms, p99: p99Ms } = result.latency;
+    return { connections, perSecond, p50Ms, p99Ms };
   }
 
   async stop(): Promise<void> {

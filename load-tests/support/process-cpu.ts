@@ -17,6 +17,15 @@ export function residentBytes(pid: number): number {
   return Number(statm.split(' ')[1]) * 4096;
 }
 
+/**
+ * Resident memory with each shared page divided among those who share it: processes that were forked
+ * off each other can be added up.
+ */
+export function proportionalBytes(pid: number): number {
+  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1');
+  return Number(/^Pss:\s+([0-9]+) kB$/m.exec(rollup)?.[1]) * 1024;
+}
+
 export function childrenOf(pid: number): number[] {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim();
   return children === '' ? [] : children.split(' ').map(Number);
