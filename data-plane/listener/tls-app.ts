@@ -1,6 +1,6 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { rmSync } from 'node:fs';
-import type { Downstream } from '../proxy/downstream.js';
+import type { Downstream } from '../proxy/client/downstream.js';
 import type { ListenerGateway } from '../proxy/gateway.js';
 import { WebSocketRoute } from '../proxy/web-socket/web-socket-route.js';
 import { type AppDescriptor, createTlsApp, type EngineApp } from './engine.js';

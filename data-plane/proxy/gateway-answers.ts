@@ -1,8 +1,8 @@
 import { withoutPort } from '../routing/route-table.js';
-import type { ResponseStart } from './client-exchange.js';
+import type { RequestHead } from './client/request-head.js';
+import type { ResponseStart } from './client/response-start.js';
+import { statusText } from './forwarding/client-response.js';
 import { type ProxyError, statusOf } from './proxy-error.js';
-import type { RequestHead } from './request-head.js';
-import { statusText } from './upstream-response.js';
 
 /** A whole answer that the gateway gives by itself. */
 export interface GatewayAnswer {
@@ -37,7 +37,7 @@ export class GatewayAnswers {
   notFound(head: RequestHead): GatewayAnswer {
     const body = JSON.stringify({
       message: 'API not found with these values',
-      request_host: [head.host.text, ...head.hostOverrides.map(withoutPort)],
+      request_host: [head.host.text, ...head.fields.hostOverrides.map(withoutPort)],
       request_path: head.path,
     });
     return this.#json(404, body);

@@ -1,18 +1,20 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { parseServerName } from '../../shared/hostname.js';
 import type { Match } from '../routing/route-table.js';
-import { type ClientBodyReceiver, ClientExchange, type ExchangeOwner } from './client-exchange.js';
-import type { Downstream } from './downstream.js';
-import { expectsBody, Forwarding, type ForwardingEnd } from './forwarding.js';
+import { ClientExchange } from './client/client-exchange.js';
+import type { Downstream } from './client/downstream.js';
+import type { ClientBodyReceiver, ExchangeOwner } from './client/exchange-owner.js';
+import { formatPeerAddress } from './client/peer-address.js';
+import { expectsBody } from './client/request-framing.js';
+import { type RequestHead, readRequestHead } from './client/request-head.js';
+import { writeSwitchingProtocols } from './forwarding/client-response.js';
+import { Forwarding, type ForwardingEnd } from './forwarding/forwarding.js';
+import { writeUpstreamRequest } from './forwarding/upstream-request.js';
 import type { GatewayContext } from './gateway.js';
 import type { GatewayAnswer } from './gateway-answers.js';
-import { formatPeerAddress } from './peer-address.js';
 import { type ProxyError, type ProxyErrorKind, statusOf } from './proxy-error.js';
-import { type RequestHead, readRequestHead } from './request-head.js';
 import type { ResponseHead } from './upstream/response-head.js';
 import type { UpstreamConnection } from './upstream/upstream-connection.js';
-import { writeUpstreamRequest } from './upstream-request.js';
-import { writeSwitchingProtocols } from './upstream-response.js';
 import { readUpgradeResponse } from './web-socket/upgrade-response.js';
 
 /** As nginx counts it: nobody was there to be answered. */
@@ -71,19 +73,19 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
     }
     this.#head = head;
     const isLast =
-      head.body.kind === 'chunked' ||
+      head.framing.kind === 'chunked' ||
       head.wantsClose ||
       this.#context.options.isDraining() ||
       this.#downstream.isDraining?.() === true;
     if (isLast) this.#exchange.closeAfterResponse();
     // Also where the answer needs no body: it must not be sent while the engine still reads it.
-    if (expectsBody(head)) this.#exchange.receiveBody(this);
+    if (expectsBody(head.framing)) this.#exchange.receiveBody(this);
     this.#route(head, this.#peer);
   }
 
   #route(head: RequestHead, peer: string): void {
     const { answers, options, trusted } = this.#context;
-    const match = options.routes.route(head.host.name, head.hostOverrides, head.path);
+    const match = options.routes.route(head.host.name, head.fields.hostOverrides, head.path);
     if (match === undefined) {
       this.#send(answers.notFound(head));
       return;
@@ -123,7 +125,6 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
       context: this.#context.forwarding,
       exchange: this.#exchange,
       head,
-      match,
       target,
       request,
       startedAt: this.#startedAt,
@@ -136,8 +137,9 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
   /** `accept_http_if_already_terminated` believes one `X-Forwarded-Proto: https`, no list. */
   #cameByHttps(head: RequestHead, match: Match, peer: string): boolean {
     if (this.#downstream.scheme === 'https') return true;
-    if (!match.route.acceptsTerminatedHttps || head.forwardedProto.length !== 1) return false;
-    if (head.forwardedProto[0]?.toLowerCase() !== 'https') return false;
+    if (!match.route.acceptsTerminatedHttps || head.fields.forwardedProto.length !== 1)
+      return false;
+    if (head.fields.forwardedProto[0]?.toLowerCase() !== 'https') return false;
     return this.#context.trusted.clientOf(peer, undefined).isTrusted;
   }
 
@@ -152,9 +154,9 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
   }
 
   #isLoop(head: RequestHead): boolean {
-    if (head.via === undefined) return false;
+    if (head.fields.via === undefined) return false;
     const name = productName(this.#context.options.product);
-    return head.via.split(` ${name}`).length > maxPasses;
+    return head.fields.via.split(` ${name}`).length > maxPasses;
   }
 
   // --- ClientBodyReceiver ---
@@ -214,7 +216,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
     if (error.source === 'upstream') options.counters.upstreamFailures++;
     const requestId = this.#log(error);
     this.#status = statusOf(error);
-    if (answerable) this.#send(answers.failed(error, requestId, this.#head?.accept ?? ''));
+    if (answerable) this.#send(answers.failed(error, requestId, this.#head?.fields.accept ?? ''));
     else this.#exchange.cut();
     this.#end();
   }

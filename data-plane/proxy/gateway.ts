@@ -2,11 +2,11 @@ import type { HttpRequest, HttpResponse, WebSocketBehavior } from 'uWebSockets.j
 import type { Logger } from '../../shared/logger.js';
 import type { AccessLog } from '../access-log/access-log.js';
 import type { RouteTable } from '../routing/route-table.js';
-import type { ExchangeContext } from './client-exchange.js';
-import type { Downstream, GatewayHandler } from './downstream.js';
-import { EngineTurn } from './engine-turn.js';
-import { ExchangeTicker } from './exchange-ticker.js';
-import type { Forwarding, ForwardingContext } from './forwarding.js';
+import type { Downstream, GatewayHandler } from './client/downstream.js';
+import { EngineTurn } from './client/engine-turn.js';
+import type { ExchangeContext } from './client/exchange-owner.js';
+import { ExchangeTicker } from './client/exchange-ticker.js';
+import type { Forwarding, ForwardingContext } from './forwarding/forwarding.js';
 import { GatewayAnswers } from './gateway-answers.js';
 import { GatewayRequest } from './gateway-request.js';
 import { defaultProxyLimits, type ProxyLimits } from './proxy-limits.js';

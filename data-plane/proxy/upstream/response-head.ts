@@ -1,3 +1,5 @@
+import { listItems } from '../field-list.js';
+
 /** How the end of a response's body is found (RFC 9112 §6.3). */
 export type BodyFraming =
   | { readonly kind: 'none' }
@@ -123,14 +125,6 @@ function isPersistent(http11: boolean, framing: BodyFraming, options: readonly s
 function keepAliveTimeout(value: string): number | undefined {
   const seconds = /(?:^|[,;\s])timeout=([0-9]{1,6})/i.exec(value)?.[1];
   return seconds === undefined ? undefined : Number(seconds) * 1000;
-}
-
-function listItems(value: string): string[] {
-  return value
-    .toLowerCase()
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '');
 }
 
 /** Not a regular expression: `[ \t]+$` costs the square of a hostile run of blanks. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { WebSocketOffer } from '../request-head.js';
 import type { ResponseHead } from '../upstream/response-head.js';
+import type { WebSocketOffer } from './web-socket-offer.js';
 
 /** What an upstream agreed to. */
 export interface AgreedWebSocket {

@@ -1,5 +1,5 @@
 import type { WebSocket } from 'uWebSockets.js';
-import type { EngineTurn } from '../engine-turn.js';
+import type { EngineTurn } from '../client/engine-turn.js';
 import type { ProxyLimits } from '../proxy-limits.js';
 import type { UpstreamConnection, UpstreamReceiver } from '../upstream/upstream-connection.js';
 import {

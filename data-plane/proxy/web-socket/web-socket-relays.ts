@@ -1,4 +1,4 @@
-import type { EngineTurn } from '../engine-turn.js';
+import type { EngineTurn } from '../client/engine-turn.js';
 import type { ProxyLimits } from '../proxy-limits.js';
 import type { UpstreamConnection } from '../upstream/upstream-connection.js';
 import { WebSocketRelay } from './web-socket-relay.js';

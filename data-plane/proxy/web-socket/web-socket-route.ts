@@ -4,7 +4,7 @@ import type {
   us_socket_context_t,
   WebSocketBehavior,
 } from 'uWebSockets.js';
-import type { WebSocketSupport } from '../downstream.js';
+import type { WebSocketSupport } from '../client/downstream.js';
 import type { ProxyLimits } from '../proxy-limits.js';
 import type { ClientSocket, RelayData } from './web-socket-relay.js';
 

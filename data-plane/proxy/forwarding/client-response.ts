@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
-import type { ResponseLength, ResponseStart } from './client-exchange.js';
-import type { ResponseHead } from './upstream/response-head.js';
+import type { ResponseLength, ResponseStart } from '../client/response-start.js';
+import type { ResponseHead } from '../upstream/response-head.js';
 
 /** What the gateway says about its own part in an answer. */
 export interface GatewayTrace {

@@ -1,9 +1,11 @@
-import { upstreamPath } from '../routing/route.js';
-import type { Match } from '../routing/route-table.js';
-import type { UpstreamTarget } from '../routing/upstream-target.js';
-import type { Downstream } from './downstream.js';
-import type { RequestHead, WebSocketOffer } from './request-head.js';
-import type { TrustedProxies } from './trusted-proxies.js';
+import { upstreamPath } from '../../routing/route.js';
+import type { Match } from '../../routing/route-table.js';
+import type { UpstreamTarget } from '../../routing/upstream-target.js';
+import type { Downstream } from '../client/downstream.js';
+import type { RequestHead } from '../client/request-head.js';
+import { joinValues } from '../field-list.js';
+import type { TrustedProxies } from '../trusted-proxies.js';
+import type { WebSocketOffer } from '../web-socket/web-socket-offer.js';
 
 export interface UpstreamRequestOptions {
   readonly head: RequestHead;
@@ -35,21 +37,21 @@ export function writeUpstreamRequest(options: UpstreamRequestOptions): UpstreamR
   const { head, match, target } = options;
   const path = upstreamPath(match.route, target, head.path, match.by === 'path');
   let text = `${head.method} ${path}${head.query} HTTP/1.1\r\nhost: ${hostFor(options)}\r\n`;
-  const { fields } = head;
-  for (let i = 0; i < fields.length; i += 2) text += `${fields[i]}: ${fields[i + 1]}\r\n`;
+  const { passed } = head;
+  for (let i = 0; i < passed.length; i += 2) text += `${passed[i]}: ${passed[i + 1]}\r\n`;
   text += forwardingFields(options);
   if (head.webSocket !== undefined) text += handshakeFields(head.webSocket);
-  switch (head.body.kind) {
+  switch (head.framing.kind) {
     case 'none':
       break;
     case 'length':
-      text += `content-length: ${head.body.length}\r\n`;
+      text += `content-length: ${head.framing.length}\r\n`;
       break;
     case 'chunked':
       text += 'transfer-encoding: chunked\r\n';
       break;
     default:
-      head.body satisfies never;
+      head.framing satisfies never;
   }
   text += '\r\n';
   return { text, encoding: beyondAscii.test(text) ? 'utf8' : 'latin1' };
@@ -64,20 +66,24 @@ function handshakeFields({ key, protocols }: WebSocketOffer): string {
 function hostFor({ head, match, target }: UpstreamRequestOptions): string {
   if (!match.route.api.preserveHost) return target.hostHeader;
   if (match.by === 'host') return match.host;
-  return head.hostText === '' ? target.hostHeader : head.hostText;
+  return head.fields.host || target.hostHeader;
 }
 
 function forwardingFields(options: UpstreamRequestOptions): string {
   const { head, match, downstream, peer, trusted, viaName } = options;
-  const client = trusted.clientOf(peer, head.forwardedFor);
+  const { fields } = head;
+  const client = trusted.clientOf(peer, fields.forwardedFor);
   let text = `x-real-ip: ${client.address}\r\nx-forwarded-for: ${client.chain}\r\n`;
   text += `x-forwarded-proto: ${downstream.scheme}\r\nx-forwarded-port: ${downstream.port}\r\n`;
   const host = forwardedHost(match, head, client.isTrusted);
   if (host !== undefined) text += `x-forwarded-host: ${host}\r\n`;
   const prefix = forwardedPrefix(match, head, client.isTrusted);
   if (prefix !== undefined) text += `x-forwarded-prefix: ${prefix}\r\n`;
-  if (head.forwarded !== undefined && client.isTrusted) text += `forwarded: ${head.forwarded}\r\n`;
-  return `${text}via: ${head.via === undefined ? '' : `${head.via}, `}1.1 ${viaName}\r\n`;
+  if (fields.forwarded !== undefined && client.isTrusted) {
+    text += `forwarded: ${fields.forwarded}\r\n`;
+  }
+  const via = joinValues(fields.via, `1.1 ${viaName}`);
+  return `${text}via: ${via}\r\n`;
 }
 
 function forwardedHost(match: Match, head: RequestHead, isTrusted: boolean): string | undefined {
@@ -87,7 +93,7 @@ function forwardedHost(match: Match, head: RequestHead, isTrusted: boolean): str
     case 'wildcard':
       return undefined;
     case 'path':
-      return isTrusted ? head.forwardedHost : undefined;
+      return isTrusted ? head.fields.forwardedHost : undefined;
     default:
       return match satisfies never;
   }
@@ -97,5 +103,5 @@ function forwardedPrefix(match: Match, head: RequestHead, isTrusted: boolean): s
   if (match.by === 'path' && match.route.strippedPrefix !== undefined) {
     return match.route.strippedPrefix;
   }
-  return isTrusted ? head.forwardedPrefix : undefined;
+  return isTrusted ? head.fields.forwardedPrefix : undefined;
 }
