@@ -31,7 +31,10 @@ export const startCaddy: StartContender = async (directory, bindings) => {
             },
           },
         },
-        tls: { certificates: { load_files: bindings.map((_, n) => pair(pemFile(n))) } },
+        tls: {
+          cache: { capacity: 2 * bindings.length + 1_000 }, // else it drops some of ten thousand
+          certificates: { load_files: bindings.map((_, n) => pair(pemFile(n))) },
+        },
       },
     }),
   );

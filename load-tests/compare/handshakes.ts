@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type ClientLoad, type ClientRun, HaproxyClient } from '../support/haproxy-client.js';
-import { median, processCpuUs } from '../support/process-cpu.js';
+import { processCpuUs } from '../support/process-cpu.js';
 import { benchCertificate, type KeyKind } from './bench-certificate.js';
 import { commonOffer } from './common-offer.js';
 import type { Contender } from './contender.js';
@@ -11,11 +11,8 @@ export interface HandshakeRound extends ClientRun {
   readonly cpuUs: number;
 }
 
-export interface HandshakeComparison {
-  readonly key: KeyKind;
-  /** By the names of the servers. */
-  readonly rounds: ReadonlyMap<string, readonly HandshakeRound[]>;
-}
+/** What each server made of a load, by its name. */
+export type HandshakeRounds = ReadonlyMap<string, readonly HandshakeRound[]>;
 
 const host = 'bench.test';
 
@@ -23,15 +20,13 @@ const host = 'bench.test';
  * New connections with one small request each, to one server after the other in every round, so that
  * whatever else the machine does meets all of them. The first round warms up code and caches and is
  * not counted. All of the loads run against the same started servers.
- *
- * @returns for each of `loads` what each server made of it.
  */
-export function compareHandshakes(
+export function compareHandshakes<Load extends string>(
   servers: readonly string[],
   key: KeyKind,
-  loads: readonly ClientLoad[],
+  loads: Readonly<Record<Load, ClientLoad>>,
   rounds: number,
-): Promise<readonly HandshakeComparison[]> {
+): Promise<Readonly<Record<Load, HandshakeRounds>>> {
   return inScratch(async (directory) => {
     const contenders: Contender[] = [];
     let client: HaproxyClient | undefined;
@@ -41,11 +36,11 @@ export function compareHandshakes(
       await commonOffer(contenders, host);
       const targets = contenders.map(({ name, port }) => ({ name, port, serverName: host }));
       client = await HaproxyClient.start(join(directory, 'client'), targets);
-      const comparisons: HandshakeComparison[] = [];
-      for (const load of loads) {
-        comparisons.push({ key, rounds: await inTurns(client, contenders, load, rounds) });
+      const compared: [string, HandshakeRounds][] = [];
+      for (const [name, load] of Object.entries<ClientLoad>(loads)) {
+        compared.push([name, await inTurns(client, contenders, load, rounds)]);
       }
-      return comparisons;
+      return Object.fromEntries(compared) as Record<Load, HandshakeRounds>; // the keys of `loads`
     } finally {
       await client?.stop();
       for (const contender of contenders) await contender.stop();
@@ -58,7 +53,7 @@ async function inTurns(
   contenders: readonly Contender[],
   load: ClientLoad,
   rounds: number,
-): Promise<Map<string, HandshakeRound[]>> {
+): Promise<HandshakeRounds> {
   const all = new Map<string, HandshakeRound[]>(contenders.map(({ name }) => [name, []]));
   for (let round = 0; round <= rounds; round += 1) {
     for (const contender of contenders) {
@@ -78,11 +73,4 @@ async function measure(
   const before = cpuUs();
   const run = await client.run(name, load);
   return { ...run, cpuUs: (cpuUs() - before) / run.connections };
-}
-
-export function medianOf(
-  rounds: readonly HandshakeRound[] | undefined,
-  of: (round: HandshakeRound) => number,
-): number {
-  return median(rounds?.map(of) ?? []);
 }

@@ -1,7 +1,12 @@
 import { parseArgs } from 'node:util';
 import { keyKinds } from '../compare/bench-certificate.js';
-import { compareHandshakes, type HandshakeComparison, medianOf } from '../compare/handshakes.js';
+import {
+  compareHandshakes,
+  type HandshakeRound,
+  type HandshakeRounds,
+} from '../compare/handshakes.js';
 import { field, ours } from '../compare/servers.js';
+import { median } from '../support/process-cpu.js';
 import { bar, machine } from '../support.js';
 
 /**
@@ -17,34 +22,35 @@ const { values } = parseArgs({
   },
 });
 const ourBar = 0.65;
-const connections = Number(values.connections);
-const seconds = Number(values.seconds);
 const { present, missing } = field();
 
 console.log(machine());
 for (const name of missing) console.log(`${name} is not installed: left out`);
 for (const key of keyKinds.filter((kind) => values.key.includes(kind))) {
-  const [full, resumed] = await compareHandshakes(
+  const load = { connections: Number(values.connections), seconds: Number(values.seconds) };
+  const { full, resumed } = await compareHandshakes(
     present,
     key,
-    [false, true].map((resumes) => ({ resumes, connections, seconds })),
+    { full: { ...load, resumes: false }, resumed: { ...load, resumes: true } },
     Number(values.rounds),
   );
-  if (full !== undefined) print(`${key}, full handshake and one request`, full, key === 'P-256');
-  if (resumed !== undefined) print(`${key}, resumed handshake and one request`, resumed, false);
+  print(`${key}, full handshake and one request`, full, key === 'P-256');
+  print(`${key}, resumed handshake and one request`, resumed, false);
 }
 
-function print(title: string, { rounds }: HandshakeComparison, isBar: boolean): void {
+function print(title: string, rounds: HandshakeRounds, isBar: boolean): void {
+  const medianOf = (name: string, of: (round: HandshakeRound) => number) =>
+    median(rounds.get(name)?.map(of) ?? []);
+  const cpu = (name: string) => medianOf(name, ({ cpuUs }) => cpuUs);
   console.log(title);
-  for (const [name, each] of rounds) {
-    const cpu = medianOf(each, ({ cpuUs }) => cpuUs).toFixed(0);
-    const rate = medianOf(each, ({ perSecond }) => perSecond).toFixed(0);
-    const p99 = medianOf(each, ({ p99Ms }) => p99Ms).toFixed(1);
+  for (const name of rounds.keys()) {
+    const rate = medianOf(name, ({ perSecond }) => perSecond).toFixed(0);
+    const p99 = medianOf(name, ({ p99Ms }) => p99Ms).toFixed(1);
     console.log(
-      `  ${name.padEnd(8)} ${cpu.padStart(5)} µs CPU, ${rate.padStart(6)} connections/s, p99 ${p99} ms`,
+      `  ${name.padEnd(8)} ${cpu(name).toFixed(0).padStart(5)} µs CPU, ` +
+        `${rate.padStart(6)} connections/s, p99 ${p99} ms`,
     );
   }
-  const cpu = (name: string) => medianOf(rounds.get(name), ({ cpuUs }) => cpuUs);
   const others = ['nginx', 'HAProxy'].filter((name) => rounds.has(name));
   if (others.length === 0) return;
   const ratio = cpu(ours) / Math.min(...others.map(cpu));

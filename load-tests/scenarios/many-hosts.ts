@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { type Driven, drive } from '../support/handshake-driver.js';
-import { ManyCertificates } from '../support/many-certificates.js';
+import { ManyCertificates, manyHost } from '../support/many-certificates.js';
 import { residentBytes } from '../support/process-cpu.js';
 import { StandaloneNode } from '../support/standalone-node.js';
 import { bar, machine, printTable, quantile } from '../support.js';
@@ -21,7 +21,6 @@ const { values } = parseArgs({
 const hosts = Number(values.hosts);
 const bindingsPerRevision = 20_000;
 
-const hostName = (n: number) => `host-${n}.many.test`;
 const node = new StandaloneNode();
 const fingerprints: string[] = [];
 
@@ -31,9 +30,10 @@ async function fill(): Promise<void> {
     const count = Math.min(bindingsPerRevision, hosts - from);
     await node.bind(
       Array.from({ length: count }, (_, offset) => {
-        const certificate = certificates.next();
+        const n = from + offset;
+        const certificate = certificates.next(n);
         fingerprints.push(certificate.fingerprint256);
-        return { n: from + offset, host: hostName(from + offset), certificate };
+        return { n, host: manyHost(n), certificate };
       }),
     );
   }
@@ -47,7 +47,7 @@ function handshakes(port: number, nextHost: () => number): Promise<Driven> {
     rate: Number(values.rate),
     next: () => {
       const n = nextHost();
-      return { name: hostName(n), isExpected: (shown) => shown === fingerprints[n] };
+      return { name: manyHost(n), isExpected: (shown) => shown === fingerprints[n] };
     },
   });
 }

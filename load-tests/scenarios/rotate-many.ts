@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import type { ServedCertificate } from '../../shared/snapshot.js';
 import { drive } from '../support/handshake-driver.js';
-import { ManyCertificates } from '../support/many-certificates.js';
+import { ManyCertificates, manyHost } from '../support/many-certificates.js';
 import { residentBytes } from '../support/process-cpu.js';
 import { StandaloneNode } from '../support/standalone-node.js';
 import { bar, machine, printTable, quantile } from '../support.js';
@@ -33,7 +33,7 @@ interface Host {
 
 const certificates = new ManyCertificates();
 const all: Host[] = Array.from({ length: hosts }, (_, n) => ({
-  name: `host-${n}.many.test`,
+  name: manyHost(n),
   shown: [],
   acknowledged: 0,
 }));
@@ -44,7 +44,7 @@ async function rotate(from: number, to: number): Promise<void> {
   const range = all.slice(from, to);
   await node.bind(
     range.map((host, offset) => {
-      const certificate = certificates.next();
+      const certificate = certificates.next(from + offset);
       host.shown.push(certificate.fingerprint256);
       return { n: from + offset, host: host.name, certificate };
     }),

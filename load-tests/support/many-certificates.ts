@@ -7,14 +7,22 @@ import type { CertificateId } from '../../shared/gateway-model.js';
 import type { ServedCertificate } from '../../shared/snapshot.js';
 
 const serialBytes = 16;
+const digits = 7;
+
+/** Name of the n-th of many hosts: all of one length, so that it can be put into a finished certificate. */
+export function manyHost(n: number): string {
+  return `host-${String(n).padStart(digits, '0')}.many.test`;
+}
 
 /**
  * Makes certificates by the hundred thousand: one is signed, the others differ in their serial
- * number. No server checks the signature on its own leaf, and each is as large as a signed one.
+ * number and name. No server checks the signature on its own leaf, and each is as large as a signed
+ * one. All have the same key; each is sealed or stored for itself.
  */
 export class ManyCertificates {
   readonly #der: Buffer;
   readonly #serialAt: number;
+  readonly #nameAt: number;
   readonly #keyPem: string;
   #count = 0;
 
@@ -28,17 +36,20 @@ export class ManyCertificates {
     execFileSync('openssl', [
       ...['req', '-x509', '-new', '-key', keyFile, '-out', certFile, '-days', '30'],
       ...['-set_serial', `0x${serial.toString('hex')}`],
-      ...['-subj', '/CN=many.test', '-addext', 'subjectAltName=DNS:*.many.test'],
+      ...['-subj', '/CN=many.test', '-addext', `subjectAltName=DNS:${manyHost(0)}`],
     ]);
     this.#der = new X509Certificate(readFileSync(certFile)).raw;
     rmSync(directory, { recursive: true });
     this.#serialAt = this.#der.indexOf(serial);
+    this.#nameAt = this.#der.indexOf(manyHost(0));
   }
 
-  next(): ServedCertificate {
+  /** Another certificate for the n-th host. */
+  next(n: number): ServedCertificate {
     this.#count += 1;
     const der = Buffer.from(this.#der);
     der.writeUInt32BE(this.#count, this.#serialAt + serialBytes - 4);
+    der.write(manyHost(n), this.#nameAt, 'latin1');
     const base64 = der.toString('base64').replace(/.{64}/g, '$&\n').trimEnd();
     return {
       // An id as the parser would make it.
