@@ -66,7 +66,7 @@ async function start(
   await health.refresh();
   closing.add(() => health.close());
 
-  const applier = snapshotApplier(store, supervisor);
+  const applier = snapshotApplier(store, supervisor, logger);
   const link = connectToControlPlane(
     {
       addresses: config.controlPlanes,

@@ -1,6 +1,15 @@
 import { AdminClient } from '../test/support/admin-client.js';
 import { GatewayProcess } from '../test/support/gateway-process.js';
 import { ScratchDirectory } from '../test/support/scratch-directory.js';
+import { childrenOf, processCpuUs } from './support/process-cpu.js';
+
+/** CPU time that the fleet's processes have used so far, in microseconds. */
+export interface FleetCpu {
+  readonly controlPlane: number;
+  /** Of all nodes together, as the next. */
+  readonly supervisors: number;
+  readonly serving: number;
+}
 
 /** The built gateway as processes on loopback: an all-in-one, and more nodes where asked for. */
 export class LoopbackFleet {
@@ -41,9 +50,22 @@ export class LoopbackFleet {
     return [this.gateway, ...this.#nodes].map((node) => node.tlsPort);
   }
 
+  cpuUs(): FleetCpu {
+    const supervisors = [...childrenOf(this.gateway.pid), ...this.#nodes.map((node) => node.pid)];
+    return {
+      controlPlane: processCpuUs(this.gateway.pid),
+      supervisors: sum(supervisors),
+      serving: sum(supervisors.flatMap(childrenOf)),
+    };
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#nodes.map((node) => node.kill()));
     await this.#gateway?.kill();
     await this.#directory.remove();
   }
+}
+
+function sum(pids: readonly number[]): number {
+  return pids.reduce((total, pid) => total + processCpuUs(pid), 0);
 }

@@ -41,11 +41,14 @@ type Observed = {
   -readonly [Field in keyof Omit<NodeStatus, 'id' | 'name' | 'joinedAt'>]: NodeStatus[Field];
 };
 
+/** Hears which node changed; none is named if several may have, or the membership did. */
+export type NodeWatcher = (nodeId?: string) => void;
+
 /** Every admitted node, connected or not, with what it last said. */
 export class NodeRegistry {
   readonly #options: NodeRegistryOptions;
   readonly #observed = new Map<string, Observed>();
-  readonly #watchers = new Set<() => void>();
+  readonly #watchers = new Set<NodeWatcher>();
 
   constructor(options: NodeRegistryOptions) {
     this.#options = options;
@@ -74,7 +77,7 @@ export class NodeRegistry {
   }
 
   /** Calls `watcher` after whatever a node said, did or became. Returns how to end it. */
-  watch(watcher: () => void): () => void {
+  watch(watcher: NodeWatcher): () => void {
     this.#watchers.add(watcher);
     return () => this.#watchers.delete(watcher);
   }
@@ -123,18 +126,18 @@ export class NodeRegistry {
     };
     Object.assign(this.#observe(id), fresh);
     this.#seen(id);
-    this.#notify();
+    this.#notify(id);
   }
 
   disconnected(id: string): void {
     this.#observe(id).isConnected = false;
-    this.#notify();
+    this.#notify(id);
   }
 
   healthChanged(id: string, health: NodeHealth): void {
     this.#observe(id).health = health;
     this.#seen(id);
-    this.#notify();
+    this.#notify(id);
   }
 
   acked(id: string, { revision, digest, rejections }: AckMessage, isExpected: boolean): void {
@@ -150,7 +153,7 @@ export class NodeRegistry {
       const ackedAt = this.#options.clock();
       this.#options.history.record({ nodeId: id, ackedAt, revision, digest, rejections });
     }
-    this.#notify();
+    this.#notify(id);
   }
 
   /** Membership changed, or what another control plane knows of its nodes: those who wait look again. */
@@ -183,8 +186,8 @@ export class NodeRegistry {
     return { id, name, joinedAt, ...observed, ...(isNewer && recorded) };
   }
 
-  #notify(): void {
-    for (const watcher of this.#watchers) watcher();
+  #notify(nodeId?: string): void {
+    for (const watcher of this.#watchers) watcher(nodeId);
   }
 }
 

@@ -200,12 +200,16 @@ export class NodeSession {
     const snapshot = encoder.snapshotFrom(from);
     if (snapshot === undefined) return;
     this.#underWay = snapshot.to.revision;
+    let hasBegun = false;
     try {
-      for await (const frame of snapshot.frames) await connection.send(frame);
+      for await (const piece of snapshot.frames) {
+        hasBegun = true;
+        await connection.send(piece);
+      }
     } catch (error) {
       if (!(error instanceof SnapshotOvertakenError)) throw error;
       this.#underWay = undefined;
-      await connection.send(encodeMessage({ type: 'abort' }));
+      if (hasBegun) await connection.send(encodeMessage({ type: 'abort' }));
     }
   }
 

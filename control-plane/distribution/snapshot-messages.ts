@@ -8,7 +8,7 @@ import { KeyErasedError, KeyUnreadableError } from '../ports/key-vault-errors.js
 import { entryAt, entryKeysAt } from '../projections/snapshot-entries.js';
 import type { PublishedSnapshot, SnapshotFeed } from './snapshot-feed.js';
 
-/** A snapshot on its way to a node: what it leads to, and its frames, made as they are asked for. */
+/** A snapshot on its way to a node: what it leads to, and its frames, made as they are asked for, one or more in a piece. */
 export interface OutgoingSnapshot {
   readonly to: PublishedSnapshot;
   readonly isFull: boolean;
@@ -34,7 +34,7 @@ export class SnapshotEncoder {
   readonly #vault: KeyVault;
   readonly #logger: Logger;
   /** Frames of small deltas to one head, by the revision that they start from. */
-  #shared: { to?: PublishedSnapshot; byOrigin: Map<Revision, Promise<readonly Buffer[]>> } = {
+  #shared: { to?: PublishedSnapshot; byOrigin: Map<Revision, Promise<Buffer>> } = {
     byOrigin: new Map(),
   };
 
@@ -61,9 +61,14 @@ export class SnapshotEncoder {
   }
 
   async *#delta(to: PublishedSnapshot, from: Revision, keys: readonly SnapshotEntryKey[]) {
-    yield encodeMessage({ type: 'begin', logId: to.logId, from, to: to.revision });
-    if (keys.length > maxSharedKeys) yield* this.#encode(to, keys);
-    else yield* await this.#encodeOnce(to, from, keys);
+    const begin = encodeMessage({ type: 'begin', logId: to.logId, from, to: to.revision });
+    if (keys.length > maxSharedKeys) {
+      yield begin;
+      yield* this.#encode(to, keys);
+    } else {
+      // In one piece: one write here, and one wake-up of the node instead of two or three.
+      yield Buffer.concat([begin, await this.#encodeOnce(to, from, keys)]);
+    }
   }
 
   /** Nodes whose revisions differ, but stand for the same entries, share what follows `begin`. */
@@ -71,7 +76,7 @@ export class SnapshotEncoder {
     to: PublishedSnapshot,
     from: Revision,
     keys: readonly SnapshotEntryKey[],
-  ): Promise<readonly Buffer[]> {
+  ): Promise<Buffer> {
     const origin = this.#feed.neededFor(from);
     if (this.#shared.to !== to) this.#shared = { to, byOrigin: new Map() };
     const known = this.#shared.byOrigin.get(origin);
@@ -166,8 +171,8 @@ function emptyChunk(): Draft {
   };
 }
 
-async function collect(frames: AsyncIterable<Buffer>): Promise<readonly Buffer[]> {
+async function collect(frames: AsyncIterable<Buffer>): Promise<Buffer> {
   const all: Buffer[] = [];
   for await (const frame of frames) all.push(frame);
-  return all;
+  return Buffer.concat(all);
 }

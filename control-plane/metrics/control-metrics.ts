@@ -18,7 +18,7 @@ const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 const maxRecordedTimes = 10_000;
 
 /** What is asked of the node registry. */
-type Nodes = Pick<NodeRegistry, 'nodes' | 'watch'>;
+type Nodes = Pick<NodeRegistry, 'node' | 'nodes' | 'watch'>;
 
 /** The control plane's metrics, by Prometheus' rules for names and units. */
 export class ControlMetrics {
@@ -149,13 +149,15 @@ export class ControlMetrics {
         recordedAt.delete(revision);
       }
     });
-    const stopWatching = nodes.watch(() => {
-      for (const { id, name, revision } of nodes.nodes()) {
-        if (revision === undefined || acknowledged.get(id) === revision) continue;
-        acknowledged.set(id, revision);
-        const at = recordedAt.get(revision);
-        if (at !== undefined) propagation.observe({ node: name }, (performance.now() - at) / 1000);
-      }
+    const observe = ({ id, name, revision }: NodeStatus) => {
+      if (revision === undefined || acknowledged.get(id) === revision) return;
+      acknowledged.set(id, revision);
+      const at = recordedAt.get(revision);
+      if (at !== undefined) propagation.observe({ node: name }, (performance.now() - at) / 1000);
+    };
+    const stopWatching = nodes.watch((nodeId) => {
+      const changed = nodeId === undefined ? undefined : nodes.node(nodeId);
+      for (const node of changed === undefined ? nodes.nodes() : [changed]) observe(node);
     });
     return () => {
       stopRecording();

@@ -67,6 +67,7 @@ export class TlsListener {
   #spares: Spare[] = [];
   /** An app that takes no client: certificates of names nobody has asked for are tried on it. */
   #bench: Generation | undefined;
+  #benchCleared: Promise<void> = Promise.resolve();
   readonly #apps = new Set<TlsApp>();
   /** Given up, but for WebSockets that are still open on them. */
   readonly #leaving = new Set<TlsApp>();
@@ -127,7 +128,7 @@ export class TlsListener {
         const shown = hot.filter((host) => this.#current.hasShown(host));
         await this.#replace({ isOutdated }, (path) => proof.byHandshake(shown, path));
       }
-      await this.#proveOnBench(proof, changed);
+      if (changed.length > 0) await this.#proveOnBench(proof, changed);
       await proof.byParsing(changed.filter((_host, n) => this.#options.isChargedWith(n)));
       // Of a change of everything only what was found before is known by name.
       return proof.rejectionsOf(changes.hosts === 'all' ? this.#rejectedHosts() : changed);
@@ -279,13 +280,18 @@ export class TlsListener {
   }
 
   async #proveOnBench(proof: CertificateProof, hosts: readonly Hostname[]): Promise<void> {
-    if (hosts.length === 0) return;
+    await this.#benchCleared;
     this.#bench ??= this.#newGeneration();
-    const { app } = this.#bench;
-    await proof.byHandshake(hosts, app.socketPath);
-    while (app.connections > 0) await delay(1); // its own probes, closed by now on their side
-    await app.removeAll();
-    this.#bench.forget();
+    const bench = this.#bench;
+    await proof.byHandshake(hosts, bench.app.socketPath);
+    this.#benchCleared = this.#clear(bench); // the answer need not wait for it
+  }
+
+  async #clear(bench: Generation): Promise<void> {
+    while (bench.app.connections > 0) await delay(1); // its own probes, closed by now on their side
+    if (this.#isClosed) return;
+    await bench.app.removeAll();
+    bench.forget();
   }
 }
 

@@ -1,4 +1,5 @@
 import type { CertificateId } from '../../shared/gateway-model.js';
+import type { Logger } from '../../shared/logger.js';
 import type { Revision } from '../../shared/revision.js';
 import type { RejectedEntry, SnapshotTransfer } from '../../shared/snapshot.js';
 import type { AppliedChanges, NodeStoreWriter } from '../store/node-store.js';
@@ -17,14 +18,41 @@ export interface SnapshotServer {
  * Store first, then the workers, then the store again: what the workers have proved settles what is
  * last good. Also remembers which rejections stand, as a server tells only those of the changed hosts.
  */
-export function snapshotApplier(store: NodeStoreWriter, server: SnapshotServer): SnapshotApplier {
+export function snapshotApplier(
+  store: NodeStoreWriter,
+  server: SnapshotServer,
+  logger: Logger,
+): SnapshotApplier {
   /** By host. */
   const standing = new Map<string, RejectedEntry>();
   let tail: Promise<unknown> = Promise.resolve();
 
+  // What was proved is settled when the acknowledgement is on its way, as nobody waits for it; but before
+  // the next snapshot, which would else take for last good what was replaced before. After a crash in
+  // between it is proved again.
+  let unsettled: Revision | undefined;
+  const settle = () => {
+    const revision = unsettled;
+    unsettled = undefined;
+    if (revision !== undefined) store.settle(revision, [...standing.keys()]);
+  };
+  const settleSoon = (revision: Revision) => {
+    unsettled = revision;
+    setImmediate(() => {
+      try {
+        settle();
+      } catch (error) {
+        logger.error({ err: error }, 'the store could not drop what was replaced');
+      }
+    });
+  };
+
   /** One at a time: a snapshot is applied after the one before was served. */
   const inTurn = <Result>(work: () => Promise<Result>): Promise<Result> => {
-    const turn = tail.then(work);
+    const turn = tail.then(() => {
+      settle();
+      return work();
+    });
     tail = turn.catch(() => {}); // The caller hears of it; the next turn must not.
     return turn;
   };
@@ -38,7 +66,7 @@ export function snapshotApplier(store: NodeStoreWriter, server: SnapshotServer):
     for (const rejection of rejections) {
       for (const host of rejection.hosts) standing.set(host, rejection);
     }
-    store.settle(revision, [...standing.keys()]);
+    settleSoon(revision);
     return { revision, digest: store.digest, rejections: byCertificate(standing) };
   };
 

@@ -16,7 +16,7 @@ import { LastGood } from './last-good.js';
 import type { NodeKey } from './node-key.js';
 import type { AppliedChanges, NodeStoreTransaction, NodeStoreWriter } from './node-store.js';
 import { migrations } from './schema.js';
-import { StoreChange } from './store-change.js';
+import { StoreChange, type StoreParts } from './store-change.js';
 import { StoreVerifier } from './store-verifier.js';
 import type { WriteAheadLog } from './write-ahead-log.js';
 
@@ -35,11 +35,12 @@ const scrubDelayMs = 1000;
 export class SqliteNodeStoreWriter implements NodeStoreWriter {
   readonly #database: SqliteDatabase;
   readonly #log: WriteAheadLog;
-  readonly #parts: { tables: EntryTables; bindings: Bindings; lastGood: LastGood };
+  readonly #parts: StoreParts;
   readonly #row: SqliteStatement<SnapshotRow>;
   #position: SnapshotRow;
   readonly #verifier: StoreVerifier;
   #open: NodeStoreTransaction | undefined;
+  #isClosed = false;
   #scrub: NodeJS.Timeout | undefined;
 
   /** @throws if the file is damaged or was written under another key: see `openNodeStoreWriter`. */
@@ -55,8 +56,12 @@ export class SqliteNodeStoreWriter implements NodeStoreWriter {
       throw new UnusableStoreError('the node store was written under another node key');
     }
     this.#verifier = new StoreVerifier(database, key);
-    const tables = new EntryTables(database, key);
-    this.#parts = { tables, bindings: new Bindings(database), lastGood: new LastGood(database) };
+    this.#parts = {
+      tables: new EntryTables(database, key),
+      bindings: new Bindings(database),
+      lastGood: new LastGood(database),
+      move: database.prepare('UPDATE snapshot SET log_id = ?, revision = ?, digest = ?, epoch = ?'),
+    };
   }
 
   get logId(): string | undefined {
@@ -82,7 +87,7 @@ export class SqliteNodeStoreWriter implements NodeStoreWriter {
     this.#checkRange(range);
     this.#database.exec('BEGIN IMMEDIATE');
     const { epoch, digest } = this.#position;
-    const change = new StoreChange(this.#database, this.#parts, range, {
+    const change = new StoreChange(this.#parts, range, {
       epoch,
       digest: parseDigest(digest),
     });
@@ -105,6 +110,7 @@ export class SqliteNodeStoreWriter implements NodeStoreWriter {
   }
 
   settle(revision: Revision, keepLastGood: readonly string[]): void {
+    if (this.#isClosed) return; // What was not settled is proved again at the next start.
     if (revision !== this.revision || this.#open) return; // A newer snapshot will settle for this one.
     const dropped = this.#database.write(() => {
       this.#parts.lastGood.keepOnly(keepLastGood);
@@ -134,6 +140,7 @@ export class SqliteNodeStoreWriter implements NodeStoreWriter {
   }
 
   close(): void {
+    this.#isClosed = true;
     clearTimeout(this.#scrub);
     this.#open?.rollback();
     this.#log.close();

@@ -13,7 +13,7 @@ import {
   withEntry,
   withoutEntry,
 } from '../../shared/snapshot-digest.js';
-import type { SqliteDatabase } from '../../shared/sqlite.js';
+import type { SqliteStatement } from '../../shared/sqlite.js';
 import type { Bindings, Reach } from './bindings.js';
 import { type EntryTables, keyOf, type StoredEntry } from './entry-tables.js';
 import { SnapshotInconsistentError } from './errors.js';
@@ -29,12 +29,20 @@ export interface StorePosition {
   readonly epoch: number;
 }
 
+export interface StoreParts {
+  readonly tables: EntryTables;
+  readonly bindings: Bindings;
+  readonly lastGood: LastGood;
+  /** Sets log id, revision, digest and epoch. */
+  readonly move: SqliteStatement<never>;
+}
+
 /**
  * One snapshot on its way into the store: a delta or a full one, in any number of pieces, inside one
  * SQLite transaction. Readers go on seeing the snapshot before it until `commit`.
  */
 export class StoreChange {
-  readonly #database: SqliteDatabase;
+  readonly #move: SqliteStatement<never>;
   readonly #tables: EntryTables;
   readonly #bindings: Bindings;
   readonly #lastGood: LastGood;
@@ -48,13 +56,8 @@ export class StoreChange {
   readonly #written: SnapshotEntryKey[] = [];
   #patternsChanged = false;
 
-  constructor(
-    database: SqliteDatabase,
-    parts: { tables: EntryTables; bindings: Bindings; lastGood: LastGood },
-    range: SnapshotRange,
-    position: StorePosition,
-  ) {
-    this.#database = database;
+  constructor(parts: StoreParts, range: SnapshotRange, position: StorePosition) {
+    this.#move = parts.move;
     this.#tables = parts.tables;
     this.#bindings = parts.bindings;
     this.#lastGood = parts.lastGood;
@@ -85,9 +88,7 @@ export class StoreChange {
       this.#lastGood.rebound(host, before, this.#bindings.certificateOf(host));
     }
     const { logId, to } = this.#range;
-    this.#database
-      .prepare('UPDATE snapshot SET log_id = ?, revision = ?, digest = ?, epoch = ?')
-      .run(logId, to, formatDigest(this.#digest), this.#epoch);
+    this.#move.run(logId, to, formatDigest(this.#digest), this.#epoch);
     const hosts = this.#before.size > maxNamedHosts ? 'all' : [...this.#before.keys()];
     return { revision: to, hosts, patternsChanged: this.#patternsChanged };
   }

@@ -38,7 +38,12 @@ try {
   };
   for (let warmUp = 0; warmUp < 10; warmUp++) await rotate();
   const takenMs: number[] = [];
+  const before = fleet.cpuUs();
   for (let upload = 0; upload < Number(values.uploads); upload++) takenMs.push(await rotate());
+
+  const after = fleet.cpuUs();
+  const cpuMs = (of: keyof typeof after, parts: number) =>
+    `${((after[of] - before[of]) / 1000 / parts / takenMs.length).toFixed(2)}`;
 
   const [p50, p99] = [quantile(takenMs, 0.5), quantile(takenMs, 0.99)];
   const watchers = `${fleet.tlsPorts.length} nodes, ${subscribers.count} simulated subscribers`;
@@ -49,6 +54,9 @@ try {
     'p50 ms': `${p50.toFixed(1)}  ${bar(p50 <= barsMs.p50, `bar: ≤ ${barsMs.p50} ms`)}`,
     'p99 ms': `${p99.toFixed(1)}  ${bar(p99 <= barsMs.p99, `bar: ≤ ${barsMs.p99} ms`)}`,
     'longest ms': Math.max(...takenMs).toFixed(1),
+    'CPU ms of the control plane, an upload': cpuMs('controlPlane', 1),
+    'CPU ms of a supervisor, an upload': cpuMs('supervisors', fleet.tlsPorts.length),
+    'CPU ms of a serving process, an upload': cpuMs('serving', fleet.tlsPorts.length),
   });
 } finally {
   subscribers.close();

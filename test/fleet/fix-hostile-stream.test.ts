@@ -28,7 +28,7 @@ async function hear(messages: readonly object[]): Promise<string> {
       sendIfIdle: () => {},
       destroy: () => {},
     },
-    applier: snapshotApplier(silentStore(), { applied: async () => [] }),
+    applier: snapshotApplier(silentStore(), { applied: async () => [] }, recordingLogger()),
     identity: { nodeId: 'n', caPem: '', certificatePem, keyPem: '' },
     nodeName: 'n',
     version: '1',

@@ -270,7 +270,7 @@ export async function startNode(
       backoffMs: { first: 10, longest: 50 },
       ...setup,
     },
-    snapshotApplier(store, setup.server ?? everythingServed),
+    snapshotApplier(store, setup.server ?? everythingServed, logger),
   );
   let closed: Promise<void> | undefined;
   const close = () => {

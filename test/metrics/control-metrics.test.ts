@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import type { NodeStatus } from '../../control-plane/distribution/node-registry.js';
+import type { NodeStatus, NodeWatcher } from '../../control-plane/distribution/node-registry.js';
 import { ControlMetrics } from '../../control-plane/metrics/control-metrics.js';
 import { measuredEventLog } from '../../control-plane/metrics/measured-event-log.js';
 import { addMetricsRoutes } from '../../control-plane/metrics/metrics-routes.js';
@@ -12,19 +12,20 @@ import { TestCa } from '../support/test-ca.js';
 
 /** A fleet of one node that acknowledges when told to. */
 class OneNode {
-  #watcher = () => {};
+  #watcher: NodeWatcher = () => {};
   status: NodeStatus = {
     ...{ id: nodeId(1), name: 'edge-1', joinedAt: 0, isConnected: true, pluginsDisagree: false },
     ...{ rejections: [], digestMismatches: 0 },
   };
   nodes = () => [this.status];
-  watch = (watcher: () => void) => {
+  node = () => this.status;
+  watch = (watcher: NodeWatcher) => {
     this.#watcher = watcher;
     return () => {};
   };
   acknowledge(revision: NonNullable<NodeStatus['revision']>): void {
     this.status = { ...this.status, revision };
-    this.#watcher();
+    this.#watcher(this.status.id);
   }
 }
 

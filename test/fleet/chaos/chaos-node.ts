@@ -83,7 +83,7 @@ export class ChaosNode {
       proofTakes: () => delay(integer(random, 8)),
       onShown: (shown) => this.#check(shown),
     });
-    const link = this.#connect(identity, snapshotApplier(store, serving));
+    const link = this.#connect(identity, snapshotApplier(store, serving, logger));
     this.#running = { store, reader, link, serving };
     // As the node does after a start: damage to single rows is found and mended.
     const damaged = await store.verify();

@@ -160,7 +160,7 @@ async function serveNode(input: Uint8Array): Promise<void> {
 async function followControlPlane(input: Uint8Array, certificatePem: string): Promise<void> {
   const options = {
     connection: scripted(input),
-    applier: snapshotApplier(silentStore(), { applied: async () => [] }),
+    applier: snapshotApplier(silentStore(), { applied: async () => [] }, recordingLogger()),
     addresses: [],
     dataDirectory: '/nonexistent',
     identity: { nodeId: 'n', caPem: '', certificatePem, keyPem: '' },
