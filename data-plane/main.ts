@@ -158,6 +158,10 @@ async function servingSettings(
       },
       verifyUpstreamTls: config.upstreamTlsVerify,
       trustedIps: config.trustedIps,
+      refuseMisdirected: config.misdirectedRequests === 'refuse',
+      ...(config.httpsRedirectPort !== undefined && {
+        httpsRedirectPort: config.httpsRedirectPort,
+      }),
       ...(config.accessLogPath !== undefined && {
         accessLog: {
           // The serving processes may have another working directory.

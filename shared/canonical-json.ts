@@ -28,6 +28,17 @@ export function canonicalJson(value: JsonValue): string {
   return `{${members.join(',')}}`;
 }
 
+/** Canonical text of plain data whose type is an interface. @throws TypeError as `canonicalJson`. */
+export function canonicalText(data: object): string {
+  // Interfaces have no implicit index signature, hence the cast.
+  return canonicalJson(data as JsonValue);
+}
+
+/** Whether two pieces of plain data say the same; a property that is `undefined` is one that is absent. */
+export function isSameData(a: object, b: object): boolean {
+  return a === b || canonicalText(a) === canonicalText(b);
+}
+
 // Array.isArray does not narrow a readonly array out of a union.
 function isArray(value: object): value is readonly JsonValue[] {
   return Array.isArray(value);

@@ -99,6 +99,19 @@ const properties = {
     'default',
     'What a client gets that asks for a name no API has: the default certificate or no handshake.',
   ),
+  misdirected_requests: oneOf(
+    ['serve', 'refuse'],
+    'serve',
+    "What a TLS client gets whose `Host` belongs to another API than its connection's server name: that API, as in Kong, or 421.",
+  ),
+  https_redirect_port: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 65_535,
+      description:
+        'Port that redirects to HTTPS name, where clients reach `proxy_listen_ssl` at another one; unset: its own.',
+    }),
+  ),
   allow_expired_certificates: Type.Boolean({
     default: false,
     description: 'Take uploads whose leaf has expired, as Kong did.',

@@ -55,11 +55,24 @@ export interface SslPlugin {
   readonly config: SslPluginConfig;
 }
 
-export interface SslPluginConfig {
+export interface SslPluginConfig extends SslPluginRules {
   readonly certificateId: CertificateId;
+}
+
+/** What a plugin says about requests. */
+export interface SslPluginRules {
   readonly onlyHttps: boolean;
   readonly acceptHttpIfAlreadyTerminated: boolean;
+  /** How `onlyHttps` answers plain HTTP; absent: 426. */
+  readonly httpsRedirectStatusCode?: HttpsRedirectStatusCode;
+  /** Seconds of `Strict-Transport-Security` (RFC 6797); absent: no such field. */
+  readonly hstsMaxAge?: number;
+  readonly hstsIncludeSubdomains?: boolean;
+  readonly hstsPreload?: boolean;
 }
+
+/** 426 tells the client to use HTTPS; the others send it there. */
+export type HttpsRedirectStatusCode = 301 | 302 | 307 | 308 | 426;
 
 /** A certificate chain whose private key lies in the vault. Never holds the key itself. */
 export interface Certificate {

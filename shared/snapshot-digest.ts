@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { canonicalJson, type JsonValue } from './canonical-json.js';
-import type { Api, SslPlugin } from './gateway-model.js';
+import { canonicalJson, canonicalText } from './canonical-json.js';
 import type { ServedCertificate, SnapshotEntry } from './snapshot.js';
 
 /** A snapshot entry without its secret: all that a digest covers. The fingerprint stands for the key. */
@@ -47,13 +46,7 @@ export function parseDigest(text: string): SnapshotDigest {
 }
 
 function publicText(entry: PublicSnapshotEntry): string {
-  if (entry.kind !== 'certificate') return entryJson(entry.value);
+  if (entry.kind !== 'certificate') return canonicalText(entry.value);
   const { id, fingerprint256, chainPem, notAfter } = entry.value;
   return canonicalJson({ id, fingerprint256, chainPem, notAfter });
-}
-
-/** Canonical text of an API or a plugin. */
-export function entryJson(value: Api | SslPlugin): string {
-  // Entries are plain data; an interface has no implicit index signature, hence the cast.
-  return canonicalJson(value as unknown as JsonValue);
 }

@@ -1,7 +1,7 @@
 import Type, { type Static, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { encodeFrame, ProtocolError } from './frame-codec.js';
-import type { ApiId, CertificateId, PluginId } from './gateway-model.js';
+import type { ApiId, CertificateId, HttpsRedirectStatusCode, PluginId } from './gateway-model.js';
 import type { Revision } from './revision.js';
 
 /**
@@ -10,9 +10,11 @@ import type { Revision } from './revision.js';
  * Versions: the major number is part of the ALPN name, so two that can't talk never get past the
  * handshake. Within it, a reader ignores fields and message types that it does not know, and hands
  * unknown fields of an entry on: an older node stores and counts them like any others.
+ *
+ * Minor 1: redirects to HTTPS and HSTS in plugins. A node of minor 0 refuses plain HTTP with 426 instead.
  */
 export const protocolName = 'signet-node/1';
-export const protocolMinor = 0;
+export const protocolMinor = 1;
 
 /** Name in every control plane's stream certificate; nodes find their control planes by address. */
 export const controlPlaneName = 'control-plane.signet.internal';
@@ -56,6 +58,12 @@ const plugin = Type.Object({
     certificateId: uuid<CertificateId>(),
     onlyHttps: Type.Boolean(),
     acceptHttpIfAlreadyTerminated: Type.Boolean(),
+    httpsRedirectStatusCode: Type.Optional(
+      Type.Unsafe<HttpsRedirectStatusCode>(Type.Integer({ enum: [301, 302, 307, 308, 426] })),
+    ),
+    hstsMaxAge: Type.Optional(Type.Integer({ minimum: 0 })),
+    hstsIncludeSubdomains: Type.Optional(Type.Boolean()),
+    hstsPreload: Type.Optional(Type.Boolean()),
   }),
 });
 

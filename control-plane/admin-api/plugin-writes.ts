@@ -19,6 +19,7 @@ import {
   presentPlugin,
   readPlugin,
 } from './schemas/plugin-schema.js';
+import { readRules, ruleWarnings } from './schemas/ssl-rules-schema.js';
 import { type Answer, type PlannedWrite, write } from './write.js';
 
 /** Where a plugin request points: at all plugins, or at those of one API. */
@@ -95,17 +96,18 @@ function planCreation(
   refuseFaults(input, errors);
   if (upload === undefined) throw invalid(errors);
   const apiId = api?.id ?? apiIdOf(state, input);
+  const settings = wholeSettings(input);
   return {
     command: {
       type: 'AddPlugin',
       id: parseId<PluginId>(input.id) ?? freshId,
       createdAt: input.created_at ?? admin.clock(),
       ...(apiId !== undefined && { apiId }),
-      settings: wholeSettings(input),
+      settings,
       certificate: upload.certificate,
     },
     keys: upload.keys,
-    warnings: warningsFor(admin, state, apiId, upload.chain),
+    warnings: [...warningsFor(admin, state, apiId, upload.chain), ...ruleWarnings(settings)],
     subject: 'everything',
   };
 }
@@ -130,6 +132,7 @@ function planReplacement(
   );
   refuseFaults(input, errors);
   const apiId = api?.id ?? apiIdOf(state, input);
+  const settings = wholeSettings(input);
   return {
     command: {
       type: 'ReplacePlugin',
@@ -137,11 +140,11 @@ function planReplacement(
       ...(api !== undefined && { under: api.id }),
       ...(apiId !== undefined && { apiId }),
       ...(input.created_at !== undefined && { createdAt: input.created_at }),
-      settings: wholeSettings(input),
+      settings,
       certificate: change.choice,
     },
     keys: change.keys,
-    warnings: warningsFor(admin, state, apiId, change.chain),
+    warnings: [...warningsFor(admin, state, apiId, change.chain), ...ruleWarnings(settings)],
     subject: before.id,
   };
 }
@@ -163,8 +166,8 @@ function planChange(
     rulesOf(admin, call),
     errors,
   );
+  const rules = readRules(input.config);
   refuseFaults(input, errors);
-  const { config } = input;
   const apiId = apiIdOf(state, input);
   return {
     command: {
@@ -174,15 +177,15 @@ function planChange(
         ...(apiId !== undefined && { apiId }),
         ...(input.created_at !== undefined && { createdAt: input.created_at }),
         ...(input.enabled !== undefined && { enabled: input.enabled }),
-        ...(config?.only_https !== undefined && { onlyHttps: config.only_https }),
-        ...(config?.accept_http_if_already_terminated !== undefined && {
-          acceptHttpIfAlreadyTerminated: config.accept_http_if_already_terminated,
-        }),
+        ...rules,
       },
       certificate: change.choice,
     },
     keys: change.keys,
-    warnings: warningsFor(admin, state, apiId ?? before.apiId, change.chain),
+    warnings: [
+      ...warningsFor(admin, state, apiId ?? before.apiId, change.chain),
+      ...ruleWarnings({ ...before.config, ...rules }),
+    ],
     subject: before.id,
   };
 }
@@ -212,8 +215,9 @@ function refuseFaults(input: PluginInput, errors: Errors): void {
 function wholeSettings({ enabled, config }: PluginInput): PluginSettings {
   return {
     enabled: enabled ?? true,
-    onlyHttps: config?.only_https ?? false,
-    acceptHttpIfAlreadyTerminated: config?.accept_http_if_already_terminated ?? false,
+    onlyHttps: false,
+    acceptHttpIfAlreadyTerminated: false,
+    ...readRules(config),
   };
 }
 

@@ -1,6 +1,7 @@
 import type { GatewayEvent } from '../../shared/events.js';
 import type { Certificate, SslPlugin } from '../../shared/gateway-model.js';
 import { presentApi } from './schemas/api-schema.js';
+import { presentRules } from './schemas/ssl-rules-schema.js';
 
 /** An event's content by the names of the admin API. Events hold no secret to begin with. */
 export interface EventDocument {
@@ -59,8 +60,7 @@ export function presentBinding(plugin: SslPlugin) {
     name: plugin.name,
     enabled: plugin.enabled,
     certificate_id: plugin.config.certificateId,
-    only_https: plugin.config.onlyHttps,
-    accept_http_if_already_terminated: plugin.config.acceptHttpIfAlreadyTerminated,
+    ...presentRules(plugin.config),
   };
 }
 

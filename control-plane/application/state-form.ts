@@ -27,7 +27,7 @@ import type { GatewayState, IdempotentWrite, ServedByNode, UnusedKey } from '../
  *
  * The form's name changes with any change of it, or of the state it stands for.
  */
-export const stateForm = 'gateway-state-4';
+export const stateForm = 'gateway-state-5';
 
 /** About 2 MB of chains each: decoded outside the JavaScript heap from 1 MB on, encoded in a few ms. */
 const entitiesPerGroup = 1000;

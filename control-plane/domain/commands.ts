@@ -7,6 +7,7 @@ import type {
   NodeId,
   NodeRejection,
   PluginId,
+  SslPluginRules,
 } from '../../shared/gateway-model.js';
 import type { Revision } from '../../shared/revision.js';
 import type { GatewayState } from './state.js';
@@ -55,10 +56,9 @@ export type CertificateChoice =
       readonly basedOn?: CertificateId;
     };
 
-export interface PluginSettings {
+/** What a caller may say about a plugin besides its certificate. */
+export interface PluginSettings extends SslPluginRules {
   readonly enabled: boolean;
-  readonly onlyHttps: boolean;
-  readonly acceptHttpIfAlreadyTerminated: boolean;
 }
 
 export interface AddPlugin {

@@ -1,3 +1,4 @@
+import { isSameData } from '../../shared/canonical-json.js';
 import type { GatewayEvent } from '../../shared/events.js';
 import type { Api, ApiId } from '../../shared/gateway-model.js';
 import type { AddApi, ApiSettings, ChangeApi, DeleteApi, ReplaceApi } from './commands.js';
@@ -44,21 +45,8 @@ export function deleteApi(state: GatewayState, { id }: DeleteApi): Decision {
 function updateApi(state: GatewayState, before: Api, api: Api): Decision {
   const conflicts = conflictsOf(state, api);
   if (conflicts.length > 0) return reject({ code: 'already-exists', conflicts });
-  if (equalApis(before, api)) return accept();
+  if (isSameData(before, api)) return accept();
   return accept({ type: 'ApiUpdated', data: { api } });
-}
-
-export function equalApis(a: Api, b: Api): boolean {
-  return (
-    a.id === b.id &&
-    a.createdAt === b.createdAt &&
-    a.name === b.name &&
-    a.requestHost === b.requestHost &&
-    a.requestPath === b.requestPath &&
-    a.upstreamUrl === b.upstreamUrl &&
-    a.stripRequestPath === b.stripRequestPath &&
-    a.preserveHost === b.preserveHost
-  );
 }
 
 /** Every unique value that belongs to another API. Two spellings of one host are one SNI (RFC 4343). */

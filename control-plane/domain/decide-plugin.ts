@@ -1,3 +1,4 @@
+import { isSameData } from '../../shared/canonical-json.js';
 import type { GatewayEvent } from '../../shared/events.js';
 import type {
   ApiId,
@@ -25,14 +26,14 @@ export function addPlugin(state: GatewayState, command: AddPlugin): Decision {
   const misplaced = placeRejection(state, id, apiId);
   if (misplaced) return reject(misplaced);
   const { certificateId, uploaded } = settleUpload(state, command.certificate);
-  const { enabled, onlyHttps, acceptHttpIfAlreadyTerminated } = settings;
+  const { enabled, ...rules } = settings;
   const plugin: SslPlugin = {
     id,
     name: 'ssl',
     ...(apiId !== undefined && { apiId }),
     createdAt,
     enabled,
-    config: { certificateId, onlyHttps, acceptHttpIfAlreadyTerminated },
+    config: { certificateId, ...rules },
   };
   return accept(...uploaded, { type: 'PluginAdded', data: { plugin } });
 }
@@ -40,18 +41,15 @@ export function addPlugin(state: GatewayState, command: AddPlugin): Decision {
 export function replacePlugin(state: GatewayState, command: ReplacePlugin): Decision {
   const before = findPlugin(state, command);
   if (before === undefined) return reject({ code: 'plugin-not-found' });
-  const { id, apiId, createdAt = before.createdAt, settings } = command;
+  const { id, apiId, createdAt = before.createdAt } = command;
+  const { enabled, ...rules } = command.settings;
   const after: SslPlugin = {
     id,
     name: 'ssl',
     ...(apiId !== undefined && { apiId }),
     createdAt,
-    enabled: settings.enabled,
-    config: {
-      certificateId: before.config.certificateId,
-      onlyHttps: settings.onlyHttps,
-      acceptHttpIfAlreadyTerminated: settings.acceptHttpIfAlreadyTerminated,
-    },
+    enabled,
+    config: { certificateId: before.config.certificateId, ...rules },
   };
   return updatePlugin(state, before, after, command.certificate);
 }
@@ -59,19 +57,13 @@ export function replacePlugin(state: GatewayState, command: ReplacePlugin): Deci
 export function changePlugin(state: GatewayState, command: ChangePlugin): Decision {
   const before = findPlugin(state, command);
   if (before === undefined) return reject({ code: 'plugin-not-found' });
-  const { changes } = command;
-  const apiId = changes.apiId ?? before.apiId;
+  const { enabled, apiId = before.apiId, createdAt, ...rules } = command.changes;
   const after: SslPlugin = {
     ...before,
     ...(apiId !== undefined && { apiId }),
-    createdAt: changes.createdAt ?? before.createdAt,
-    enabled: changes.enabled ?? before.enabled,
-    config: {
-      certificateId: before.config.certificateId,
-      onlyHttps: changes.onlyHttps ?? before.config.onlyHttps,
-      acceptHttpIfAlreadyTerminated:
-        changes.acceptHttpIfAlreadyTerminated ?? before.config.acceptHttpIfAlreadyTerminated,
-    },
+    createdAt: createdAt ?? before.createdAt,
+    enabled: enabled ?? before.enabled,
+    config: { ...before.config, ...rules },
   };
   return updatePlugin(state, before, after, command.certificate);
 }
@@ -100,20 +92,8 @@ function updatePlugin(
     uploaded = settled.uploaded;
     plugin = { ...after, config: { ...after.config, certificateId: settled.certificateId } };
   }
-  if (equalPlugins(before, plugin)) return accept();
+  if (isSameData(before, plugin)) return accept();
   return accept(...uploaded, { type: 'PluginUpdated', data: { plugin } });
-}
-
-export function equalPlugins(a: SslPlugin, b: SslPlugin): boolean {
-  return (
-    a.id === b.id &&
-    a.apiId === b.apiId &&
-    a.createdAt === b.createdAt &&
-    a.enabled === b.enabled &&
-    a.config.certificateId === b.config.certificateId &&
-    a.config.onlyHttps === b.config.onlyHttps &&
-    a.config.acceptHttpIfAlreadyTerminated === b.config.acceptHttpIfAlreadyTerminated
-  );
 }
 
 function findPlugin(

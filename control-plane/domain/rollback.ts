@@ -1,8 +1,8 @@
+import { isSameData } from '../../shared/canonical-json.js';
 import type { GatewayEvent } from '../../shared/events.js';
 import type { Api, ApiId, CertificateId, SslPlugin } from '../../shared/gateway-model.js';
 import type { Rollback, RollbackScope } from './commands.js';
-import { equalApis } from './decide-api.js';
-import { equalPlugins, pluginInScope } from './decide-plugin.js';
+import { pluginInScope } from './decide-plugin.js';
 import {
   accept,
   type Decision,
@@ -97,7 +97,7 @@ function apiRestorations(
   if (then === undefined) return [];
   const now = state.apis.get(id);
   if (now === undefined) return [{ type: 'ApiAdded', data: { api: then } }];
-  return equalApis(now, then) ? [] : [{ type: 'ApiUpdated', data: { api: then } }];
+  return isSameData(now, then) ? [] : [{ type: 'ApiUpdated', data: { api: then } }];
 }
 
 function pluginRestorations(
@@ -110,7 +110,7 @@ function pluginRestorations(
   const now = pluginInScope(state, scope);
   const plugin = withLivingCertificate(state, target, then);
   if (now?.id !== plugin.id) return [{ type: 'PluginAdded', data: { plugin } }];
-  return equalPlugins(now, plugin) ? [] : [{ type: 'PluginUpdated', data: { plugin } }];
+  return isSameData(now, plugin) ? [] : [{ type: 'PluginUpdated', data: { plugin } }];
 }
 
 function lostKeys(

@@ -1,5 +1,5 @@
 import { Compile } from 'typebox/compile';
-import { canonicalJson, type JsonValue } from '../../shared/canonical-json.js';
+import { canonicalText } from '../../shared/canonical-json.js';
 import type { EventId, EventMetadata, GatewayEvent, RecordedEvent } from '../../shared/events.js';
 import { nextRevision, type Revision } from '../../shared/revision.js';
 import type { EventToAppend, StoredEvent } from '../ports/event-log.js';
@@ -45,9 +45,9 @@ export function encodeEvents(head: ChainHead, events: readonly EventToEncode[]):
     const type = event.type;
     const version = eventVersions.get(type)?.current;
     if (version === undefined) throw new TypeError(`no such event type: ${type}`);
-    const data = Buffer.from(canonicalJson(asJson(event.data)), 'utf8');
+    const data = Buffer.from(canonicalText(event.data), 'utf8');
     const hashed = Buffer.from(
-      canonicalJson(asJson({ ...metadata, previousHash: last.hash, version })).slice(1),
+      canonicalText({ ...metadata, previousHash: last.hash, version }).slice(1),
       'utf8',
     );
     const hash = eventHash(at, id, type, data, hashed);
@@ -159,9 +159,4 @@ function parseJson(bytes: Uint8Array, at: Revision, part: 'data' | 'metadata'): 
 
 function unreadable(at: Revision, reason: string): EventUnreadableError {
   return new EventUnreadableError(at, reason);
-}
-
-// Events and metadata are plain data by construction, but interfaces have no index signature.
-function asJson(value: object): JsonValue {
-  return value as JsonValue;
 }

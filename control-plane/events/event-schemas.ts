@@ -3,6 +3,7 @@ import type { GatewayEventType } from '../../shared/events.js';
 import type {
   ApiId,
   CertificateId,
+  HttpsRedirectStatusCode,
   KeyAlgorithm,
   KeyId,
   NodeId,
@@ -45,6 +46,13 @@ const plugin = Type.Object(
         certificateId: uuid<CertificateId>(),
         onlyHttps: Type.Boolean(),
         acceptHttpIfAlreadyTerminated: Type.Boolean(),
+        // Since version 2.
+        httpsRedirectStatusCode: Type.Optional(
+          Type.Unsafe<HttpsRedirectStatusCode>(Type.Integer({ enum: [301, 302, 307, 308, 426] })),
+        ),
+        hstsMaxAge: Type.Optional(Type.Integer({ minimum: 0 })),
+        hstsIncludeSubdomains: Type.Optional(Type.Boolean()),
+        hstsPreload: Type.Optional(Type.Boolean()),
       },
       strict,
     ),

@@ -1,5 +1,6 @@
 import type { TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
+import type { GatewayEventType } from '../../shared/events.js';
 import { eventDataSchemas } from './event-schemas.js';
 
 /** Turns the data of one event version into that of the next. Total over what was ever written. */
@@ -31,7 +32,21 @@ export function eventVersion(schema: TSchema, upcasters: readonly Upcaster[] = [
   };
 }
 
-/** Every event type there is. A new version of one gets its upcaster here. */
+/** The version before this one lacked properties whose absence still means what it meant. */
+const withoutNewProperties: Upcaster = (data) => data;
+
+/** From version 1 to 2, from 2 to 3, … of each type that has changed. */
+const upcasters: { readonly [Type in GatewayEventType]?: readonly Upcaster[] } = {
+  // 2: redirects to HTTPS and HSTS.
+  PluginAdded: [withoutNewProperties],
+  PluginUpdated: [withoutNewProperties],
+};
+
+/** Every event type there is. */
 export const eventVersions: ReadonlyMap<string, EventVersion> = new Map(
-  Object.entries(eventDataSchemas).map(([type, schema]) => [type, eventVersion(schema)]),
+  Object.entries(eventDataSchemas).map(([type, schema]) => [
+    type,
+    // The schemas are one for each type.
+    eventVersion(schema, upcasters[type as GatewayEventType]),
+  ]),
 );

@@ -48,6 +48,12 @@ export class GatewayAnswers {
     return this.#message(426, ['Connection', 'Upgrade', 'Upgrade', 'TLS/1.0, HTTP/1.1']);
   }
 
+  /** The same for an API that sends clients to HTTPS. */
+  redirectToHttps(status: number, location: string): GatewayAnswer {
+    const body = JSON.stringify({ message: messages[426] });
+    return this.#json(status, body, ['Location', location]);
+  }
+
   misdirected(): GatewayAnswer {
     return this.#message(421);
   }

@@ -35,6 +35,8 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
   /** What the client was answered, or would have been; 499 if it went away first. */
   #status = 0;
   #counted = true;
+  /** What the answer says about HTTPS from now on. */
+  #hsts: string | undefined;
 
   /** Never throws: a defect is logged and answered with 500. */
   static answer(
@@ -95,9 +97,15 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
       this.#send(answers.misdirected());
       return;
     }
-    if (match.route.onlyHttps && !this.#cameByHttps(head, match, peer)) {
-      this.#send(answers.httpsRequired());
-      return;
+    const { onlyHttps, hsts } = match.route;
+    if (onlyHttps || hsts !== undefined) {
+      const isSecure = this.#cameByHttps(head, match, peer);
+      if (onlyHttps && !isSecure) {
+        this.#send(this.#httpsRequired(head, match));
+        return;
+      }
+      // Over plain HTTP it would be the word of whoever is in between (RFC 6797 §7.2).
+      if (isSecure) this.#hsts = hsts;
     }
     if (head.webSocket !== undefined && this.#downstream.webSocket?.context === undefined) {
       this.#failHere('http_upgrade_failed');
@@ -128,6 +136,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
       target,
       request,
       startedAt: this.#startedAt,
+      hsts: this.#hsts,
       onEnd: this,
     });
     this.#context.active.add(this.#forwarding);
@@ -141,6 +150,20 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
       return false;
     if (head.fields.forwardedProto[0]?.toLowerCase() !== 'https') return false;
     return this.#context.trusted.clientOf(peer, undefined).isTrusted;
+  }
+
+  /**
+   * Clients are sent only to the host they asked for themselves, and only if it is an API's: any other
+   * is whatever the sender of the request made up, which a cache in between may keep for others.
+   */
+  #httpsRequired(head: RequestHead, match: Match): GatewayAnswer {
+    const { answers, options } = this.#context;
+    const status = match.route.httpsRedirectStatusCode;
+    if (status === 426 || match.by === 'path' || match.host !== head.host.name) {
+      return answers.httpsRequired();
+    }
+    const port = options.httpsPort === 443 ? '' : `:${options.httpsPort}`;
+    return answers.redirectToHttps(status, `https://${match.host}${port}${head.path}${head.query}`);
   }
 
   /** Whether the connection was made for another API than the request is for (RFC 9110 §15.5.20). */
@@ -239,13 +262,11 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
 
   #send({ start, body }: GatewayAnswer): void {
     this.#status = Number.parseInt(start.status, 10);
-    if (this.#head?.method === 'HEAD') {
-      const length = `${Buffer.byteLength(body)}`;
-      const fields = [...start.fields, 'Content-Length', length];
-      this.#exchange.respond({ ...start, fields }, undefined);
-    } else {
-      this.#exchange.respond(start, body);
-    }
+    const fields = [...start.fields];
+    if (this.#hsts !== undefined) fields.push('Strict-Transport-Security', this.#hsts);
+    const toHead = this.#head?.method === 'HEAD';
+    if (toHead) fields.push('Content-Length', `${Buffer.byteLength(body)}`);
+    this.#exchange.respond({ ...start, fields }, toHead ? undefined : body);
     this.#end();
   }
 

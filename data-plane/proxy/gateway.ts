@@ -40,6 +40,8 @@ export interface GatewayOptions {
   readonly trustedProxies?: TrustedProxies;
   /** Whether a TLS client is told (421) that its server name and `Host` belong to different APIs. */
   readonly refuseMisdirected?: boolean;
+  /** Where redirects from plain HTTP lead: the TLS listener's port as clients see it. */
+  readonly httpsPort: number;
   /** Told of every request once it has ended; default: nobody is. */
   readonly accessLog?: AccessLog;
   readonly resolve?: ResolveName;

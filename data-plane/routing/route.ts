@@ -1,4 +1,9 @@
-import type { Api, SslPlugin } from '../../shared/gateway-model.js';
+import type {
+  Api,
+  HttpsRedirectStatusCode,
+  SslPlugin,
+  SslPluginRules,
+} from '../../shared/gateway-model.js';
 import type { RoutedApi } from '../store/node-store.js';
 import { parseUpstreamTarget, type UpstreamTarget } from './upstream-target.js';
 
@@ -13,6 +18,9 @@ export interface Route {
   readonly strippedPrefix: string | undefined;
   readonly onlyHttps: boolean;
   readonly acceptsTerminatedHttps: boolean;
+  readonly httpsRedirectStatusCode: HttpsRedirectStatusCode;
+  /** Value of `Strict-Transport-Security` in answers over HTTPS. */
+  readonly hsts: string | undefined;
 }
 
 export function compileRoute({ api, ssl }: RoutedApi): Route {
@@ -24,7 +32,17 @@ export function compileRoute({ api, ssl }: RoutedApi): Route {
     strippedPrefix: strips ? api.requestPath : undefined,
     onlyHttps: ssl?.config.onlyHttps ?? false,
     acceptsTerminatedHttps: ssl?.config.acceptHttpIfAlreadyTerminated ?? false,
+    httpsRedirectStatusCode: ssl?.config.httpsRedirectStatusCode ?? 426,
+    hsts: ssl && strictTransportSecurity(ssl.config),
   };
+}
+
+/** RFC 6797 §6.1; `preload` is the browsers' own. */
+function strictTransportSecurity(rules: SslPluginRules): string | undefined {
+  if (rules.hstsMaxAge === undefined) return undefined;
+  const subdomains = rules.hstsIncludeSubdomains === true ? '; includeSubDomains' : '';
+  const preload = rules.hstsPreload === true ? '; preload' : '';
+  return `max-age=${rules.hstsMaxAge}${subdomains}${preload}`;
 }
 
 /**

@@ -18,6 +18,10 @@ export interface GatewaySettings {
   readonly verifyUpstreamTls: boolean;
   /** Addresses and networks whose `X-Forwarded-*` is believed; empty: everybody's, as in Kong. */
   readonly trustedIps: readonly string[];
+  /** Whether requests for another API than the connection was made for are refused (421). */
+  readonly refuseMisdirected: boolean;
+  /** Where redirects to HTTPS lead; absent: to the TLS listener's own port. */
+  readonly httpsRedirectPort?: number;
   /** Absent: no access log. */
   readonly accessLog?: AccessLogSettings;
 }

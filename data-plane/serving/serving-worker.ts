@@ -72,7 +72,8 @@ export class ServingWorker {
   }
 
   #createGateway(): Gateway {
-    const { product, limits, verifyUpstreamTls, trustedIps } = this.#task.settings.gateway;
+    const { gateway, https } = this.#task.settings;
+    const { product, limits, verifyUpstreamTls, trustedIps, refuseMisdirected } = gateway;
     return new Gateway({
       routes: this.#routes,
       logger: this.#logger,
@@ -81,6 +82,8 @@ export class ServingWorker {
       counters: this.#counters,
       isDraining: () => this.#isDraining,
       upstreamTls: { verify: verifyUpstreamTls },
+      refuseMisdirected,
+      httpsPort: gateway.httpsRedirectPort ?? https.port,
       ...(this.#accessLog !== undefined && { accessLog: this.#accessLog }),
       ...(trustedIps.length > 0 && { trustedProxies: trustOnly(trustedIps) }),
     });

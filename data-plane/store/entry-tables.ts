@@ -1,5 +1,6 @@
+import { canonicalText } from '../../shared/canonical-json.js';
 import type { SnapshotEntry, SnapshotEntryKey } from '../../shared/snapshot.js';
-import { type EntryHash, entryJson } from '../../shared/snapshot-digest.js';
+import type { EntryHash } from '../../shared/snapshot-digest.js';
 import type { SqliteDatabase, SqliteStatement } from '../../shared/sqlite.js';
 import type { NodeKey } from './node-key.js';
 import { everyApi } from './schema.js';
@@ -64,7 +65,7 @@ export class EntryTables {
       case 'api': {
         const { id, requestHost, requestPath } = entry.value;
         const host = requestHost?.toLowerCase() ?? null;
-        const json = entryJson(entry.value);
+        const json = canonicalText(entry.value);
         const wildcard = Number(host?.includes('*') ?? false);
         const path = Number(requestPath !== undefined);
         this.#putApi.run(id, host, wildcard, path, json, hashBytes, epoch);
@@ -73,7 +74,7 @@ export class EntryTables {
       case 'plugin': {
         const { id, apiId, enabled, config } = entry.value;
         const scope = apiId ?? everyApi;
-        const json = entryJson(entry.value);
+        const json = canonicalText(entry.value);
         this.#putPlugin.run(
           id,
           scope,

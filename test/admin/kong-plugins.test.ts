@@ -310,6 +310,15 @@ describe('6.8 about plugins', () => {
         key: { required: true, type: 'string', func: 'function' },
         only_https: { required: false, type: 'boolean', default: false },
         accept_http_if_already_terminated: { required: false, type: 'boolean', default: false },
+        https_redirect_status_code: {
+          required: false,
+          type: 'number',
+          default: 426,
+          enum: [301, 302, 307, 308, 426],
+        },
+        hsts_max_age: { required: false, type: 'number' },
+        hsts_include_subdomains: { required: false, type: 'boolean', default: false },
+        hsts_preload: { required: false, type: 'boolean', default: false },
       },
     });
     const unknown = await admin.send('GET', '/plugins/schema/foobar');

@@ -28,7 +28,11 @@ describe('event versions', () => {
     expect(hostBound.fault({ hosts: [], port: 1, more: 1 })).toBeDefined();
   });
 
-  it('start at 1 for every event of today', () => {
-    for (const { current } of eventVersions.values()) expect(current).toBe(1);
+  it('are those that a release has written at the most', () => {
+    const beyondFirst = [...eventVersions].filter(([, { current }]) => current !== 1);
+    expect(beyondFirst.map(([type, { current }]) => [type, current])).toEqual([
+      ['PluginAdded', 2],
+      ['PluginUpdated', 2],
+    ]);
   });
 });

@@ -31,6 +31,8 @@ export interface HostDetail extends Host {
   };
   readonly only_https?: boolean;
   readonly accept_http_if_already_terminated?: boolean;
+  readonly https_redirect_status_code?: number;
+  readonly hsts_max_age?: number;
 }
 
 export interface HostPage {
@@ -93,6 +95,10 @@ export interface BindingDocument {
   readonly certificate_id: string;
   readonly only_https: boolean;
   readonly accept_http_if_already_terminated: boolean;
+  readonly https_redirect_status_code?: number;
+  readonly hsts_max_age?: number;
+  readonly hsts_include_subdomains?: boolean;
+  readonly hsts_preload?: boolean;
 }
 
 export interface CertificateDocument extends CertificateSummary {

@@ -76,7 +76,13 @@ export function CertificateCard({ detail, now }: CertificateCardProps) {
           {detail.only_https !== undefined && (
             <>
               <dt>Plain HTTP</dt>
-              <dd>{detail.only_https ? 'refused with 426' : 'allowed'}</dd>
+              <dd>{plainHttp(detail)}</dd>
+            </>
+          )}
+          {detail.hsts_max_age !== undefined && (
+            <>
+              <dt>HSTS</dt>
+              <dd>for {detail.hsts_max_age} s</dd>
             </>
           )}
           {detail.shared && (
@@ -89,6 +95,11 @@ export function CertificateCard({ detail, now }: CertificateCardProps) {
       </article>
     </>
   );
+}
+
+function plainHttp({ only_https, https_redirect_status_code: code = 426 }: HostDetail): string {
+  if (!only_https) return 'allowed';
+  return code === 426 ? 'refused with 426' : `redirected with ${code}`;
 }
 
 function Lifetime(props: {

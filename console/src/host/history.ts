@@ -186,7 +186,10 @@ const apiFields = [
   ...['name', 'request_host', 'request_path', 'upstream_url'],
   ...['strip_request_path', 'preserve_host'],
 ];
-const pluginFields = ['enabled', 'only_https', 'accept_http_if_already_terminated'];
+const pluginFields = [
+  ...['enabled', 'only_https', 'accept_http_if_already_terminated', 'https_redirect_status_code'],
+  ...['hsts_max_age', 'hsts_include_subdomains', 'hsts_preload'],
+];
 /** Not worth a line when something is made. */
 const ordinary = new Map<string, string>([
   ['strip_request_path', 'false'],

@@ -18,13 +18,26 @@ interface FieldBase {
   readonly optional?: true;
 }
 
-export type Field = IdField | TimestampField | StringField | BooleanField | TableField;
+export type Field =
+  | IdField
+  | TimestampField
+  | IntegerField
+  | StringField
+  | BooleanField
+  | TableField;
 
 export interface IdField extends FieldBase {
   readonly type: 'id';
 }
 export interface TimestampField extends FieldBase {
   readonly type: 'timestamp';
+}
+export interface IntegerField extends FieldBase {
+  readonly type: 'integer';
+  readonly minimum: number;
+  readonly maximum: number;
+  readonly enum?: readonly number[];
+  readonly default?: number;
 }
 export interface StringField extends FieldBase {
   readonly type: 'string';
@@ -43,13 +56,17 @@ export interface TableField extends FieldBase {
   readonly fields: FieldTable;
 }
 
-type ValueOf<F extends Field> = F extends TimestampField
-  ? number
-  : F extends BooleanField
-    ? boolean
-    : F extends TableField
-      ? Input<F['fields']>
-      : string;
+type ValueOf<F extends Field> = F extends IntegerField
+  ? F extends { enum: readonly (infer Value)[] }
+    ? Value
+    : number
+  : F extends TimestampField
+    ? number
+    : F extends BooleanField
+      ? boolean
+      : F extends TableField
+        ? Input<F['fields']>
+        : string;
 
 /** What a request said about an entity, field by field. */
 export type Input<T extends FieldTable> = { readonly [K in keyof T]?: ValueOf<T[K]> };
@@ -106,7 +123,9 @@ function readField(
     case 'id':
       return readId(value, name, fault);
     case 'timestamp':
-      return readTimestamp(value) ?? fault(`${name} is not a timestamp`);
+      return readWholeNumber(value) ?? fault(`${name} is not a timestamp`);
+    case 'integer':
+      return readInteger(field, value, name, fault);
     case 'boolean':
       return readBoolean(value) ?? fault(`${name} is not a boolean`);
     case 'string':
@@ -155,11 +174,28 @@ function readString(
   return wrong === undefined ? text : fault(wrong);
 }
 
-function readTimestamp(value: RawValue): number | undefined {
+function readWholeNumber(value: RawValue): number | undefined {
   const text = typeof value === 'number' ? String(value) : value;
   if (typeof text !== 'string' || !/^\s*[0-9]{1,16}\s*$/.test(text)) return undefined;
-  const time = Number(text);
-  return Number.isSafeInteger(time) ? time : undefined;
+  const number = Number(text);
+  return Number.isSafeInteger(number) ? number : undefined;
+}
+
+function readInteger(
+  field: IntegerField,
+  value: RawValue,
+  name: string,
+  fault: Fault,
+): number | undefined {
+  if (typeof value === 'string' && value.trim() === '') return undefined;
+  const number = readWholeNumber(value);
+  if (number === undefined) return fault(`${name} is not a number`);
+  if (field.enum !== undefined && !field.enum.includes(number)) {
+    return fault(`"${number}" is not allowed. Allowed values are: "${field.enum.join('", "')}"`);
+  }
+  return number >= field.minimum && number <= field.maximum
+    ? number
+    : fault(`${name} must be ${field.minimum} to ${field.maximum}`);
 }
 
 function readBoolean(value: RawValue): boolean | undefined {

@@ -1,7 +1,8 @@
 import { X509Certificate } from 'node:crypto';
 import type { GatewayState } from '../../domain/state.js';
 import type { HostEntry } from '../../projections/host-directory.js';
-import type { JsonSchema } from './json-schema.js';
+import { documentSchema, type JsonSchema } from './json-schema.js';
+import { presentRules, sslRuleFields } from './ssl-rules-schema.js';
 
 const text: JsonSchema = { type: 'string' };
 const time: JsonSchema = { type: 'string', format: 'date-time' };
@@ -50,8 +51,7 @@ export const hostDetailSchema: JsonSchema = {
         },
       },
     },
-    only_https: { type: 'boolean' },
-    accept_http_if_already_terminated: { type: 'boolean' },
+    ...documentSchema(sslRuleFields).properties,
   },
   required: ['host', 'api', 'revision'],
 };
@@ -93,10 +93,7 @@ export function presentHostDetail(entry: HostEntry, state: GatewayState) {
   const { certificate: shown, ...rest } = presentHost(entry, state);
   return {
     ...rest,
-    ...(plugin !== undefined && {
-      only_https: plugin.config.onlyHttps,
-      accept_http_if_already_terminated: plugin.config.acceptHttpIfAlreadyTerminated,
-    }),
+    ...(plugin !== undefined && presentRules(plugin.config)),
     ...(certificate !== undefined && {
       certificate: {
         ...shown,

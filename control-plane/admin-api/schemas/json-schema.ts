@@ -6,7 +6,7 @@ export interface JsonSchema {
   readonly description?: string;
   readonly format?: string;
   readonly default?: boolean | string | number;
-  readonly enum?: readonly string[];
+  readonly enum?: readonly (string | number)[];
   readonly maxLength?: number;
   readonly minimum?: number;
   readonly maximum?: number;
@@ -55,6 +55,15 @@ function fieldSchema(
       return { type: 'string', format: 'uuid', description };
     case 'timestamp':
       return { type: 'integer', minimum: 0, description };
+    case 'integer': {
+      const bounds = { minimum: field.minimum, maximum: field.maximum };
+      return {
+        type: 'integer',
+        description,
+        ...(field.enum === undefined ? bounds : { enum: field.enum }),
+        ...(asInput && field.default !== undefined && { default: field.default }),
+      };
+    }
     case 'boolean':
       return {
         type: 'boolean',

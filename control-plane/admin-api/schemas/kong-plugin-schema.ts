@@ -6,8 +6,9 @@ export function kongPluginSchema(config: FieldTable) {
     name,
     {
       required: field.required === true,
-      type: field.type,
+      type: field.type === 'integer' ? 'number' : field.type,
       ...('default' in field && { default: field.default }),
+      ...('enum' in field && { enum: field.enum }),
       ...(field.type === 'string' && { func: 'function' }),
     },
   ]);

@@ -1,6 +1,7 @@
 import type { Certificate, SslPlugin } from '../../../shared/gateway-model.js';
 import type { RawObject, RawValue } from '../body/raw-value.js';
 import { type Document, type Errors, excerpt, type Input, readFields } from './fields.js';
+import { presentRules, sslRuleFields } from './ssl-rules-schema.js';
 
 /** Shown in place of every private key; sent back, it means "keep the key". */
 export const sealedKey = '[sealed]';
@@ -20,16 +21,7 @@ export const sslConfigFields = {
     maxLength: 10 * 1024 * 1024,
     description: `PEM private key of the leaf, unencrypted. Answers show \`${sealedKey}\`.`,
   },
-  only_https: {
-    type: 'boolean',
-    default: false,
-    description: 'Whether plain HTTP is refused with 426.',
-  },
-  accept_http_if_already_terminated: {
-    type: 'boolean',
-    default: false,
-    description: 'Whether plain HTTP with `X-Forwarded-Proto: https` counts as HTTPS.',
-  },
+  ...sslRuleFields,
 } as const;
 
 /** Kong 0.9.9's plugin object. */
@@ -98,8 +90,7 @@ export function presentPlugin(plugin: SslPlugin, certificate: Certificate): Plug
     config: {
       cert: certificate.chainPem,
       key: sealedKey,
-      only_https: plugin.config.onlyHttps,
-      accept_http_if_already_terminated: plugin.config.acceptHttpIfAlreadyTerminated,
+      ...presentRules(plugin.config),
     },
     enabled: plugin.enabled,
   };

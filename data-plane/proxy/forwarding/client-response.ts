@@ -6,6 +6,8 @@ import type { ResponseHead } from '../upstream/response-head.js';
 export interface GatewayTrace {
   /** `signet/1.2.3`. */
   readonly via: string;
+  /** Value of `Strict-Transport-Security`; the upstream's own stays if `undefined`. */
+  readonly hsts: string | undefined;
   readonly upstreamLatencyMs: number;
   readonly proxyLatencyMs: number;
 }
@@ -31,6 +33,7 @@ const nonAscii = /[\x80-\xff]/;
 /** The status line and fields that the client gets for an upstream's response. */
 export function writeClientResponse(head: ResponseHead, trace: GatewayTrace): ResponseStart {
   const { fields, binary } = endToEndFields(head.fields, head.connectionOptions);
+  if (trace.hsts !== undefined) setStrictTransportSecurity(fields, trace.hsts);
   fields.push('Via', trace.via);
   fields.push('X-Kong-Upstream-Latency', `${trace.upstreamLatencyMs}`);
   fields.push('X-Kong-Proxy-Latency', `${trace.proxyLatencyMs}`);
@@ -49,6 +52,14 @@ function endToEndFields(received: readonly string[], connectionOptions: readonly
     fields.push(name, value);
   }
   return { fields, binary };
+}
+
+/** One field and no more: browsers read the first alone (RFC 6797 §8.1). */
+function setStrictTransportSecurity(fields: string[], value: string): void {
+  for (let i = fields.length - 2; i >= 0; i -= 2) {
+    if (fields[i]?.toLowerCase() === 'strict-transport-security') fields.splice(i, 2);
+  }
+  fields.push('Strict-Transport-Security', value);
 }
 
 /** The start of a 101: the engine writes the fields of the handshake itself. */

@@ -32,6 +32,8 @@ export interface ForwardingOptions {
   readonly target: UpstreamTarget;
   readonly request: UpstreamRequestHead;
   readonly startedAt: number;
+  /** Value of `Strict-Transport-Security`; the upstream's own stays if `undefined`. */
+  readonly hsts: string | undefined;
   readonly onEnd: ForwardingEnd;
 }
 
@@ -58,6 +60,7 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver {
   readonly #request: UpstreamRequestHead;
   readonly #onEnd: ForwardingEnd;
   readonly #startedAt: number;
+  readonly #hsts: string | undefined;
   readonly #upload: Upload | undefined;
   #download: Download | undefined;
   #pool: UpstreamPool | undefined;
@@ -78,6 +81,7 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver {
     this.#request = options.request;
     this.#onEnd = options.onEnd;
     this.#startedAt = options.startedAt;
+    this.#hsts = options.hsts;
     const { framing } = options.head;
     this.#upload = expectsBody(framing) ? new Upload(framing.kind === 'chunked') : undefined;
   }
@@ -166,6 +170,7 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver {
     const headAt = this.#progressed();
     this.#download = new Download(this.#exchange, head, this.#head.method === 'HEAD', {
       via: this.#context.via,
+      hsts: this.#hsts,
       upstreamLatencyMs: Math.round(headAt - this.#sentAt),
       proxyLatencyMs: Math.round(this.#sentAt - this.#startedAt),
     });

@@ -13,6 +13,7 @@ export interface GatewayProcessOptions {
   readonly limits?: Partial<ProxyLimits>;
   readonly trustedIps?: readonly string[];
   readonly refuseMisdirected?: boolean;
+  readonly httpsPort?: number;
   /** What the listeners say of every connection. */
   readonly serverName?: string;
   readonly upstreamTls?: { readonly verify: boolean; readonly ca?: string };
@@ -47,6 +48,7 @@ const gateway = new Gateway({
   product: 'signet/0.0.0',
   counters,
   isDraining: () => draining,
+  httpsPort: options.httpsPort ?? 8443,
   ...(options.limits === undefined ? {} : { limits: options.limits }),
   ...(options.trustedIps === undefined ? {} : { trustedProxies: trustOnly(options.trustedIps) }),
   ...(options.refuseMisdirected === undefined

@@ -1,5 +1,11 @@
 import type { NodeStoreReader, RoutedApi } from '../../../data-plane/store/node-store.js';
-import type { Api, ApiId, CertificateId, PluginId } from '../../../shared/gateway-model.js';
+import type {
+  Api,
+  ApiId,
+  CertificateId,
+  PluginId,
+  SslPluginRules,
+} from '../../../shared/gateway-model.js';
 import { revision } from '../../../shared/revision.js';
 
 /** An API as tests describe it; what is left out has Kong's default. */
@@ -10,7 +16,7 @@ export interface ApiSpec {
   readonly upstream: string;
   readonly strip?: boolean;
   readonly preserveHost?: boolean;
-  readonly ssl?: { readonly onlyHttps?: boolean; readonly acceptTerminated?: boolean };
+  readonly ssl?: Partial<SslPluginRules> & { readonly acceptTerminated?: boolean };
 }
 
 export function routedApi(spec: ApiSpec, index = 0): RoutedApi {
@@ -26,6 +32,7 @@ export function routedApi(spec: ApiSpec, index = 0): RoutedApi {
     ...(spec.path === undefined ? {} : { requestPath: spec.path }),
   };
   if (spec.ssl === undefined) return { api, ssl: undefined };
+  const { acceptTerminated = false, ...rules } = spec.ssl;
   const ssl = {
     id: id as PluginId, // see above
     name: 'ssl' as const,
@@ -34,8 +41,9 @@ export function routedApi(spec: ApiSpec, index = 0): RoutedApi {
     enabled: true,
     config: {
       certificateId: id as CertificateId, // see above
-      onlyHttps: spec.ssl.onlyHttps ?? false,
-      acceptHttpIfAlreadyTerminated: spec.ssl.acceptTerminated ?? false,
+      onlyHttps: false,
+      acceptHttpIfAlreadyTerminated: acceptTerminated,
+      ...rules,
     },
   };
   return { api, ssl };
