@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { Piscina } from 'piscina';
 import {
   type AdminConnection,
@@ -9,62 +9,84 @@ import {
   text,
 } from '../admin-connection.js';
 import { boundCertificates } from '../bound-certificates.js';
-import { findPemFiles } from '../import/find-pem-files.js';
-import { type ImportPlan, planImport, type Refused } from '../import/plan-import.js';
-import type { PemFileContent } from '../import/read-pem-file.js';
+import { type ImportPlan, planImport, textsOf } from '../import/plan-import.js';
+import type { PemContent } from '../import/read-pem-texts.js';
+import { readSource } from '../import/sources/read-source.js';
+import {
+  type PemText,
+  type Refused,
+  type SourceFormat,
+  sourceFormats,
+} from '../import/sources/source.js';
 import { type UploadReport, upload } from '../import/upload.js';
 import { exitCode, type Io, standardIo } from '../io.js';
 import { ProgressBar } from '../progress-bar.js';
 
 interface ImportOptions extends AdminOptions {
+  readonly format?: SourceFormat;
   readonly upstream?: string;
   readonly dryRun?: boolean;
 }
 
-const filesPerTask = 64;
+const textsPerTask = 64;
 /** Together they fill the appends of the log; a few more than fit into one keep the next one waiting. */
 const concurrency = 160;
 const refusedShown = 20;
+const whatIsRead = `
+  kong       kong.yml of decK, kongfig or Kong: certificates, SNIs, routes, and apis with the ssl plugin
+  certbot    /etc/letsencrypt or its live directory
+  nginx      nginx.conf, or the directory with it: server_name and ssl_certificate, includes followed
+  haproxy    haproxy.cfg, a crt-list, or a directory of PEM files
+  caddy      Caddy's storage directory, or its configuration as 'caddy adapt' prints it
+  directory  any files below a directory; chains and keys are brought together by the key
+`;
 
-/** `signet import DIR`: whatever certificates and keys lie below a directory. */
+/** `signet import PATH`: the certificates that another program was configured with, or that lie around. */
 export function importCommand(io: Io = standardIo): Command {
-  return addAdminFlags(new Command('import').argument('<directory>'))
+  return addAdminFlags(new Command('import').argument('<path>'))
     .description(
-      'upload the certificates below a directory: certbot, nginx, HAProxy, Caddy or any other layout',
+      "upload certificates: kong.yml, certbot's, Caddy's or any other directory, nginx's or HAProxy's configuration",
+    )
+    .addOption(
+      new Option('--format <format>', 'what the path holds (default: what it looks like)').choices(
+        sourceFormats,
+      ),
     )
     .option(
       '--upstream <url>',
       'add an API that leads here for each host without one; may hold {host}',
     )
     .option('--dry-run', 'say what would be uploaded, and change nothing')
-    .addHelpText('after', '\nRun again, it uploads what is missing or changed and nothing else.\n')
-    .action(async (directory: string, options: ImportOptions) => {
-      const plan = planImport(await readAll(io, directory), Date.now());
+    .addHelpText(
+      'after',
+      `${whatIsRead}\nRun again, it uploads what is missing or changed and nothing else.\n`,
+    )
+    .action(async (path: string, options: ImportOptions) => {
+      const source = await readSource(path, options.format);
+      const plan = planImport(source, await readAll(io, textsOf(source)), Date.now());
       const report = await carryOut(io, plan, options);
       const refused = [...plan.refused, ...report.refused];
       io.out(
         options.json === true
-          ? `${JSON.stringify({ ...report, refused }, null, 2)}\n`
-          : describe(report, refused, options.dryRun === true),
+          ? `${JSON.stringify({ format: source.format, ...report, refused }, null, 2)}\n`
+          : `${source.format}: ${describe(report, refused, options.dryRun === true)}`,
       );
       if (refused.length > 0 || report.left > 0) process.exitCode = exitCode.failed;
     });
 }
 
-/** Reads and checks every file, on all cores. */
-async function readAll(io: Io, directory: string): Promise<PemFileContent[]> {
-  const files: string[] = [];
-  for await (const file of findPemFiles(directory)) files.push(file);
-  const bar = new ProgressBar(io, 'files', files.length);
-  const pool = new Piscina<readonly string[], PemFileContent>({
-    filename: new URL('../import/read-pem-file.js', import.meta.url).href,
+/** Reads and checks every text, on all cores. */
+async function readAll(io: Io, texts: readonly PemText[]): Promise<PemContent[]> {
+  const bar = new ProgressBar(io, 'files', texts.length);
+  const pool = new Piscina<readonly PemText[], PemContent>({
+    filename: new URL('../import/read-pem-texts.js', import.meta.url).href,
     maxThreads: availableParallelism(),
   });
   try {
     let done = 0;
-    const tasks: Promise<PemFileContent>[] = [];
-    for (let from = 0; from < files.length; from += filesPerTask) {
-      const some = files.slice(from, from + filesPerTask);
+    const tasks: Promise<PemContent>[] = [];
+    for (let from = 0; from < texts.length; from += textsPerTask) {
+      const some = texts.slice(from, from + textsPerTask);
       tasks.push(
         pool.run(some).then((content) => {
           done += some.length;

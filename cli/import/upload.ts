@@ -1,8 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { type AdminConnection, AdminRefusal, text } from '../admin-connection.js';
 import type { BoundCertificate } from '../bound-certificates.js';
 import { withoutPrivateKeys } from '../pem-text.js';
-import type { PlannedUpload, Refused } from './plan-import.js';
+import type { PlannedUpload } from './plan-import.js';
+import { readPemText } from './read-pem-texts.js';
+import type { ApiDraft, Refused } from './sources/source.js';
 
 export interface UploadOptions {
   readonly admin: AdminConnection;
@@ -11,7 +12,10 @@ export interface UploadOptions {
   readonly bound: ReadonlyMap<string, BoundCertificate>;
   /** APIs by `request_host`, in lower case. */
   readonly apiByHost: ReadonlyMap<string, string>;
-  /** Where hosts without an API lead; `{host}` in it is replaced. Unset: such hosts are refused. */
+  /**
+   * Where hosts without an API lead; `{host}` in it is replaced. Unset: where the source says, and if it
+   * does not, such hosts are refused.
+   */
   readonly upstream: string | undefined;
   /** Requests under way at a time: they share the control plane's disk syncs. */
   readonly concurrency: number;
@@ -58,19 +62,20 @@ export async function upload(options: UploadOptions): Promise<UploadReport> {
 
 async function uploadOne(
   { admin, bound, apiByHost, upstream }: UploadOptions,
-  { host, fingerprint256, certFile, keyFile }: PlannedUpload,
+  { host, fingerprint256, cert, key, settings, api: draft }: PlannedUpload,
 ): Promise<'added' | 'replaced' | 'unchanged'> {
   const current = bound.get(host);
   if (current?.fingerprint256 === fingerprint256) return 'unchanged';
   const config = {
-    cert: withoutPrivateKeys(await readFile(certFile, 'utf8')),
-    key: await readFile(keyFile, 'utf8'),
+    ...settings,
+    cert: withoutPrivateKeys(await readPemText(cert)),
+    key: await readPemText(key),
   };
   if (current !== undefined) {
     await admin.send('PATCH', `/plugins/${current.pluginId}`, { config });
     return 'replaced';
   }
-  const api = apiByHost.get(host) ?? (await addApi(admin, host, upstream));
+  const api = apiByHost.get(host) ?? (await addApi(admin, host, upstream, draft));
   await admin.send('POST', `/apis/${encodeURIComponent(api)}/plugins`, { name: 'ssl', config });
   return 'added';
 }
@@ -79,13 +84,12 @@ async function addApi(
   admin: AdminConnection,
   host: string,
   upstream: string | undefined,
+  draft: ApiDraft | undefined,
 ): Promise<string> {
-  if (upstream === undefined) {
+  const upstream_url = upstream?.replaceAll('{host}', host) ?? draft?.upstream_url;
+  if (upstream_url === undefined) {
     throw new AdminRefusal(404, 'no API has this request_host: add one, or give --upstream');
   }
-  const api = await admin.send('POST', '/apis', {
-    request_host: host,
-    upstream_url: upstream.replaceAll('{host}', host),
-  });
+  const api = await admin.send('POST', '/apis', { ...draft, request_host: host, upstream_url });
   return text(api, 'id');
 }

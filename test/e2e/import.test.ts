@@ -70,6 +70,25 @@ describe('signet import', { timeout: 120_000 }, () => {
     expect((await type(root, ...upstream)).report).toMatchObject({ replaced: 1, unchanged: 2 });
   });
 
+  it('takes kong.yml with the APIs that it describes', async () => {
+    const { cert, key, fingerprint256 } = await ca.issue(['kong.test']);
+    const file = join(directory.path('kong'), 'kong.yml');
+    const service = { name: 's', url: 'http://127.0.0.1:9/s' };
+    const routes = [{ hosts: ['kong.test'], protocols: ['https'] }];
+    const certificates = [{ cert, key, snis: [{ name: 'kong.test' }] }];
+    // JSON is YAML.
+    await writeFile(file, JSON.stringify({ services: [{ ...service, routes }], certificates }));
+    expect(await type(file)).toMatchObject({ code: 0, report: { format: 'kong', added: 1 } });
+    await eventually(async () => {
+      expect(await shownLeaf(gateway.tlsPort, 'kong.test')).toBe(fingerprint256);
+    });
+    const { body } = await new AdminClient(gateway.adminUrl).send(
+      ...(['GET', '/apis?request_host=kong.test'] as const),
+    );
+    expect(body).toMatchObject({ data: [{ upstream_url: 'http://127.0.0.1:9/s' }] });
+    expect((await type(file)).report).toMatchObject({ unchanged: 1, refused: [] });
+  });
+
   it('says which files and hosts it refused, and why', async () => {
     const root = directory.path('faulty');
     const [expired, lonely] = [
