@@ -197,7 +197,8 @@ const properties = {
     {
       uniqueItems: true,
       default: [],
-      description: 'Addresses and CIDR blocks whose `X-Forwarded-*` headers are believed.',
+      description:
+        'Addresses and CIDR blocks whose `X-Forwarded-*` and `Forwarded` headers are believed. Unset: `X-Forwarded-*` from everybody, as in Kong, `Forwarded` from nobody.',
     },
   ),
   upstream_tls_verify: Type.Boolean({

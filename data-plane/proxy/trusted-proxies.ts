@@ -6,8 +6,10 @@ export interface ForwardedClient {
   readonly address: string;
   /** For `X-Forwarded-For`. */
   readonly chain: string;
-  /** Whether the peer's other forwarding fields may be passed on. */
+  /** Whether the peer's other `X-Forwarded-*` may be passed on. */
   readonly isTrusted: boolean;
+  /** Whether the peer is one of the proxies given by name; only such a one's `Forwarded` is continued. */
+  readonly isConfigured: boolean;
 }
 
 /** Whose `X-Forwarded-*` are believed. */
@@ -17,15 +19,18 @@ export interface TrustedProxies {
 }
 
 /**
- * Kong's default, for gateways that only a load balancer can reach: everybody is believed, the
+ * Kong's default for what Kong knew (`X-Forwarded-*`), for gateways that only a load balancer can reach: everybody is believed, the
  * client is the first of the list, and it is what is added to it.
  */
 export const trustEverybody: TrustedProxies = {
   clientOf(peer, forwardedFor) {
-    if (forwardedFor === undefined) return { address: peer, chain: peer, isTrusted: true };
+    const isConfigured = false;
+    if (forwardedFor === undefined) {
+      return { address: peer, chain: peer, isTrusted: true, isConfigured };
+    }
     const first = forwardedFor.split(',', 1)[0]?.trim() ?? '';
     const address = isIP(first) === 0 ? peer : first;
-    return { address, chain: `${forwardedFor}, ${address}`, isTrusted: true };
+    return { address, chain: `${forwardedFor}, ${address}`, isTrusted: true, isConfigured };
   },
 };
 
@@ -45,8 +50,10 @@ export function trustOnly(networks: readonly string[]): TrustedProxies {
   };
   return {
     clientOf(peer, forwardedFor) {
-      if (!isTrusted(peer)) return { address: peer, chain: peer, isTrusted: false };
-      if (forwardedFor === undefined) return { address: peer, chain: peer, isTrusted: true };
+      const isConfigured = isTrusted(peer);
+      if (!isConfigured || forwardedFor === undefined) {
+        return { address: peer, chain: peer, isTrusted: isConfigured, isConfigured };
+      }
       const chain = `${forwardedFor}, ${peer}`;
       let address = peer;
       for (const hop of forwardedFor.split(',').reverse()) {
@@ -55,7 +62,7 @@ export function trustOnly(networks: readonly string[]): TrustedProxies {
         address = candidate;
         if (!isTrusted(candidate)) break;
       }
-      return { address, chain, isTrusted: true };
+      return { address, chain, isTrusted: true, isConfigured };
     },
   };
 }

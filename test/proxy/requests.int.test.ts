@@ -92,6 +92,28 @@ describe('a request', () => {
     expect(trusted.received).toContain('\r\nx-forwarded-for: 9.9.9.9, 10.0.0.1, 127.0.0.1\r\n');
   });
 
+  it.each([
+    ['nobody said anything', 'a.test:8000', undefined, undefined],
+    ['a stranger did', 'a.test:8000', 'for=9.9.9.9', undefined],
+    ['somebody did, without trusted networks', 'a.test:8000', 'for=9.9.9.9', 'everybody'],
+    ['a trusted proxy did', 'a.test:8000', 'for="[2001:db8::1]:80";proto=https, for=_x', 'peer'],
+    ['a trusted proxy passed on an open quote', 'a.test:8000', 'for="', 'peer'],
+    ['a trusted proxy passed on nonsense', 'a.test:8000', 'for=1;;, x', 'peer'],
+  ])('has a Forwarded of RFC 7239 where %s', async (_, host, told, trust) => {
+    const options = { peer: { trustedIps: ['127.0.0.1'] }, everybody: {} }[trust ?? ''];
+    const field = told === undefined ? '' : `Forwarded: ${told}\r\n`;
+    const { received } = await forward(
+      `GET / HTTP/1.1\r\nHost: ${host}\r\n${field}\r\n`,
+      {},
+      options ?? { trustedIps: ['10.0.0.0/8'] },
+    );
+    const own = `for=127.0.0.1;host="${host}";proto=http`;
+    const isContinued = trust === 'peer' && told?.includes('2001');
+    expect(received.match(/^forwarded: .*$/gm)).toEqual([
+      `forwarded: ${isContinued ? `${told}, ${own}` : own}`,
+    ]);
+  });
+
   it('with a body is framed anew, by its length or in chunks', async () => {
     const bodies: string[] = [];
     const up = await scene.upstream(() => {

@@ -6,6 +6,7 @@ import type { RequestHead } from '../client/request-head.js';
 import { joinValues } from '../field-list.js';
 import type { TrustedProxies } from '../trusted-proxies.js';
 import type { WebSocketOffer } from '../web-socket/web-socket-offer.js';
+import { forwardedBy } from './forwarded.js';
 
 export interface UpstreamRequestOptions {
   readonly head: RequestHead;
@@ -79,9 +80,9 @@ function forwardingFields(options: UpstreamRequestOptions): string {
   if (host !== undefined) text += `x-forwarded-host: ${host}\r\n`;
   const prefix = forwardedPrefix(match, head, client.isTrusted);
   if (prefix !== undefined) text += `x-forwarded-prefix: ${prefix}\r\n`;
-  if (fields.forwarded !== undefined && client.isTrusted) {
-    text += `forwarded: ${fields.forwarded}\r\n`;
-  }
+  const hop = { peer, host: fields.host, scheme: downstream.scheme };
+  const toldBefore = client.isConfigured ? fields.forwarded : undefined;
+  text += `forwarded: ${forwardedBy(hop, toldBefore)}\r\n`;
   const via = joinValues(fields.via, `1.1 ${viaName}`);
   return `${text}via: ${via}\r\n`;
 }
