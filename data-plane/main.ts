@@ -82,6 +82,7 @@ async function start(
     applier,
   );
   closing.add(() => link.close());
+  health.watch(() => link.healthChanged());
   verifyInBackground(store, link, logger, closing);
   // Nice to have, not needed: a node serves what it has, with or without a control plane.
   await Promise.race([link.whenCurrent(), delay(firstSnapshotWaitMs, undefined, { ref: false })]);

@@ -18,6 +18,7 @@ export class NodeHealthReport {
   readonly #options: NodeHealthOptions;
   readonly #timer: NodeJS.Timeout;
   #stats: ServingStats | undefined;
+  #changed: () => void = () => {};
 
   constructor(options: NodeHealthOptions) {
     this.#options = options;
@@ -41,9 +42,16 @@ export class NodeHealthReport {
     return this.#stats;
   }
 
+  /** Calls `changed` when the number of workers, or whether the node is ready, has changed. */
+  watch(changed: () => void): void {
+    this.#changed = changed;
+  }
+
   async refresh(): Promise<void> {
+    const before = this.current;
     try {
       this.#stats = await this.#options.stats();
+      if (isOtherHealth(before, this.current)) this.#changed();
     } catch (error) {
       this.#options.logger.warn({ err: error }, 'the serving processes did not tell their state');
     }
@@ -52,4 +60,9 @@ export class NodeHealthReport {
   close(): void {
     clearInterval(this.#timer);
   }
+}
+
+/** Whether the control plane should hear of it at once; the traffic goes with the next sign of life. */
+export function isOtherHealth(one: NodeHealth, other: NodeHealth): boolean {
+  return one.ready !== other.ready || one.workers !== other.workers;
 }

@@ -13,7 +13,7 @@ export interface NodeName {
 
 export interface AppliedReport {
   readonly revision: Revision;
-  /** Whether enough nodes serve it; the time limit ended the wait otherwise. */
+  /** Whether enough nodes serve it, one at least; the time limit ended the wait otherwise. */
   readonly isApplied: boolean;
   /** Nodes that proved to serve the revision, or a later one. */
   readonly applied: readonly NodeName[];
@@ -41,7 +41,8 @@ export interface AppliedWait {
 /**
  * Resolves when enough nodes have proved, with handshakes on their own listeners, that they serve the
  * revision, or when the time is over. Never rejects. A node that serves it but for a rejected
- * certificate counts, and the rejection is in the report.
+ * certificate counts, and the rejection is in the report. A fleet without nodes serves nothing, and
+ * there is nobody to wait for: it is answered at once that the revision is not applied.
  */
 export function whenApplied(
   fleet: Fleet,
@@ -49,9 +50,9 @@ export function whenApplied(
   { scope, timeoutMs }: AppliedWait,
 ): Promise<AppliedReport> {
   const { registry, feed } = fleet;
-  const isEnough = () => {
+  const isDecided = () => {
     const { serving, total } = registry.tally(feed.neededFor(revision));
-    return serving >= enough(scope, total);
+    return total === 0 || isEnough(scope, serving, total);
   };
   return new Promise((resolve) => {
     const finish = () => {
@@ -61,14 +62,14 @@ export function whenApplied(
     };
     const timer = setTimeout(finish, timeoutMs);
     const unwatch = registry.watch(() => {
-      if (isEnough()) finish();
+      if (isDecided()) finish();
     });
-    if (isEnough()) finish();
+    if (isDecided()) finish();
   });
 }
 
-function enough(scope: AppliedScope, total: number): number {
-  return scope === 'all' ? total : Math.min(Math.floor(total / 2) + 1, total);
+function isEnough(scope: AppliedScope, serving: number, total: number): boolean {
+  return serving > 0 && serving >= (scope === 'all' ? total : Math.floor(total / 2) + 1);
 }
 
 /** How far a revision has got, as of now. */
@@ -83,7 +84,7 @@ export function reportOn(
   const applied = nodes.filter(serves);
   return {
     revision,
-    isApplied: applied.length >= enough(scope, nodes.length),
+    isApplied: isEnough(scope, applied.length, nodes.length),
     applied: applied.map(({ id, name }) => ({ id, name })),
     stragglers: nodes
       .filter((node) => !serves(node))

@@ -8,9 +8,11 @@ import {
   type ControlMessage,
   encodeMessage,
   maxControlMessageBytes,
+  type NodeHealth,
   parseControlMessage,
   protocolMinor,
 } from '../../shared/snapshot-protocol.js';
+import { isOtherHealth } from '../node-health.js';
 import {
   createCertificateRequest,
   isRenewalDue,
@@ -76,6 +78,8 @@ class Stream {
   /** Between `begin` and its `end` or `abort`. */
   #isTransferring = false;
   #request: { readonly keyPem: string } | undefined;
+  /** What the control plane was told last. */
+  #toldHealth: NodeHealth | undefined;
 
   constructor(options: StreamOptions, events: StreamEvents) {
     this.#options = options;
@@ -97,7 +101,7 @@ class Stream {
   }
 
   async #hello(): Promise<void> {
-    const { applier, connection, health, nodeName, pluginsAvailable, version } = this.#options;
+    const { applier, connection, nodeName, pluginsAvailable, version } = this.#options;
     const { logId, revision } = applier;
     await connection.send(
       encodeMessage({
@@ -106,7 +110,7 @@ class Stream {
         nodeName,
         version,
         pluginsAvailable: [...pluginsAvailable],
-        health: health(),
+        health: this.#healthToTell(),
         ...(logId === undefined ? {} : { logId }),
         ...(revision === undefined ? {} : { revision }),
       }),
@@ -154,13 +158,13 @@ class Stream {
     // Inside a transfer the node would wait for itself: it proves what it serves after the transfer.
     if (this.#isWelcomed) throw new ProtocolError('welcome for a second time');
     this.#isWelcomed = true;
-    const { clock, connection, health, identity } = this.#options;
+    const { clock, connection, identity } = this.#options;
     clearTimeout(this.#timer);
     this.#timer = setInterval(() => this.#keepAlive(), keepAliveMs);
     this.#events.welcomed();
     if (head !== undefined) this.#events.headIs(head);
     this.#events.controls({
-      reportHealth: () => connection.sendIfIdle(encodeMessage({ type: 'alive', health: health() })),
+      reportHealth: () => this.#sendAlive(),
       acknowledgeAgain: () => void this.#acknowledgeServed().catch(() => connection.destroy()),
     });
     if (isRenewalDue(identity, clock())) {
@@ -233,6 +237,9 @@ class Stream {
     }));
     const ack = { type: 'ack', revision, digest, rejections: told } as const;
     await this.#options.connection.send(encodeMessage(ack));
+    // With its first snapshot a node becomes ready: the control plane knows it with the acknowledgement.
+    const known = this.#toldHealth;
+    if (known !== undefined && isOtherHealth(known, this.#options.health())) this.#sendAlive();
     this.#events.acknowledged(revision);
   }
 
@@ -251,14 +258,25 @@ class Stream {
   }
 
   #keepAlive(): void {
-    const { connection, health } = this.#options;
+    const { connection } = this.#options;
     if (this.#isListening) this.#silentIntervals += 1;
     if (this.#silentIntervals > maxSilentIntervals) {
       this.#logger.warn({}, 'the control plane fell silent and is taken for gone');
       connection.destroy();
       return;
     }
-    connection.sendIfIdle(encodeMessage({ type: 'alive', health: health() }));
+    this.#sendAlive();
+  }
+
+  #sendAlive(): void {
+    const alive = { type: 'alive', health: this.#healthToTell() } as const;
+    this.#options.connection.sendIfIdle(encodeMessage(alive));
+  }
+
+  #healthToTell(): NodeHealth {
+    const health = this.#options.health();
+    this.#toldHealth = health;
+    return health;
   }
 }
 

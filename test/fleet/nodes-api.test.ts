@@ -65,6 +65,21 @@ describe('admin API: wait', () => {
     });
   });
 
+  it.each(['applied', 'quorum'])(
+    'tells nobody that a fleet without nodes serves it: %s',
+    async (wait) => {
+      const { admin } = await startFleet();
+      const startedAt = performance.now();
+      const answer = await addApi(admin, `?wait=${wait}`);
+      expect(answer.status).toBe(201);
+      expect(appliedOf(answer)).toMatchObject({ complete: false, applied: 0, stragglers: 0 });
+      expect(performance.now() - startedAt).toBeLessThan(5000); // of 10,000
+      const revision = answer.headers.get('signet-revision');
+      const report = await admin.send('GET', `/nodes/applied/${revision}`);
+      expect(report.json).toMatchObject({ complete: false, applied: [], stragglers: [] });
+    },
+  );
+
   it('lists stragglers once the time is over, and the write stands', async () => {
     const { admin, plane } = await startFleet();
     const stuck: SnapshotServer = { applied: () => new Promise(() => {}) };

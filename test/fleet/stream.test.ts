@@ -287,6 +287,24 @@ describe('registry', () => {
     );
   });
 
+  it('knows at once that a node is ready, and that it lost a worker', async () => {
+    const plane = await startControlPlane({ keepAliveMs: 60_000 });
+    plane.control.bindHost(1);
+    let health = { workers: 2, workersWanted: 2, ready: false };
+    const server: SnapshotServer = {
+      applied: async () => {
+        health = { ...health, ready: true };
+        return [];
+      },
+    };
+    const node = await startNode(plane, { server, health: () => health });
+    const known = () => plane.registry.node(node.nodeId)?.health;
+    await expect.poll(known, soon).toMatchObject({ workers: 2, ready: true });
+    health = { ...health, workers: 1 };
+    node.link.healthChanged();
+    await expect.poll(known, soon).toMatchObject({ workers: 1, ready: true });
+  });
+
   it('counts a quorum as more than half', async () => {
     const plane = await startControlPlane();
     await startNode(plane, { nodeName: 'a' });

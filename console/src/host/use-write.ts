@@ -36,7 +36,7 @@ function describeApplied(header: string | null, ms: number): string | undefined 
     readonly applied: number;
     readonly stragglers: number;
   };
-  if (complete && applied === 0) return 'No node is connected yet; it is served once one is.';
+  if (applied + stragglers === 0) return 'No node has joined yet; it is served once one has.';
   return complete
     ? `Every node (${applied}) proved to serve it, ${ms} ms after the press.`
     : `${applied} of ${applied + stragglers} nodes serve it by now; the others follow.`;
