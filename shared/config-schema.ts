@@ -198,7 +198,7 @@ const properties = {
       uniqueItems: true,
       default: [],
       description:
-        'Addresses and CIDR blocks whose `X-Forwarded-*` and `Forwarded` headers are believed. Unset: `X-Forwarded-*` from everybody, as in Kong, `Forwarded` from nobody.',
+        'Addresses and CIDR blocks whose `X-Forwarded-*`, `Forwarded` and `X-Request-Id` are believed. Unset: `X-Forwarded-*` from everybody, as in Kong, the others from nobody.',
     },
   ),
   upstream_tls_verify: Type.Boolean({

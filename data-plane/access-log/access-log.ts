@@ -12,6 +12,10 @@ export interface AccessEntry {
   readonly durationMs: number;
   /** The API's name, if one was found. */
   readonly api: string | undefined;
+  /** As the upstream and the client were told it. */
+  readonly requestId: string;
+  /** W3C Trace Context, if the client sent one. */
+  readonly traceId: string | undefined;
 }
 
 /** Where a worker's requests are recorded. Called on the hot path: it must not block and never throws. */

@@ -64,15 +64,10 @@ export class GatewayAnswers {
   }
 
   /** An error of the exchange: Kong's text in the form that `accept` asks for first. */
-  failed(error: ProxyError, requestId: string, accept: string): GatewayAnswer {
+  failed(error: ProxyError, accept: string): GatewayAnswer {
     const status = statusOf(error);
     const message = messages[status] ?? messages[500] ?? '';
-    const fields = [
-      'Proxy-Status',
-      `${this.#server.split('/', 1)[0]}; error=${error.kind}`,
-      'Signet-Request-Id',
-      requestId,
-    ];
+    const fields = ['Proxy-Status', `${this.#server.split('/', 1)[0]}; error=${error.kind}`];
     if (accept.includes('text/html')) {
       const page = `<html><head><title>${status}</title></head><body><h1>${status}</h1><p>${message}.</p></body></html>\n`;
       return this.#answer(status, 'text/html; charset=utf-8', page, fields);

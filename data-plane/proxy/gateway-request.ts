@@ -13,6 +13,7 @@ import { writeUpstreamRequest } from './forwarding/upstream-request.js';
 import type { GatewayContext } from './gateway.js';
 import type { GatewayAnswer } from './gateway-answers.js';
 import { type ProxyError, type ProxyErrorKind, statusOf } from './proxy-error.js';
+import { isUsableRequestId, traceIdOf } from './request-ids.js';
 import type { ResponseHead } from './upstream/response-head.js';
 import type { UpstreamConnection } from './upstream/upstream-connection.js';
 import { readUpgradeResponse } from './web-socket/upgrade-response.js';
@@ -32,6 +33,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
   #match: Match | undefined;
   #forwarding: Forwarding | undefined;
   #peer = '';
+  #requestId = '';
   /** What the client was answered, or would have been; 499 if it went away first. */
   #status = 0;
   #counted = true;
@@ -70,10 +72,12 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
     this.#peer = formatPeerAddress(res.getRemoteAddress());
     const head = readRequestHead(req);
     if ('refused' in head) {
+      this.#requestId = this.#context.requestIds.next();
       this.#refuse(head.refused, head.framingInDoubt);
       return;
     }
     this.#head = head;
+    this.#requestId = this.#nameOf(head);
     const isLast =
       head.framing.kind === 'chunked' ||
       head.wantsClose ||
@@ -128,6 +132,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
       peer,
       trusted,
       viaName: productName(options.product),
+      requestId: this.#requestId,
     });
     this.#forwarding = new Forwarding({
       context: this.#context.forwarding,
@@ -136,11 +141,22 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
       target,
       request,
       startedAt: this.#startedAt,
+      requestId: this.#requestId,
       hsts: this.#hsts,
       onEnd: this,
     });
     this.#context.active.add(this.#forwarding);
     this.#forwarding.begin();
+  }
+
+  /** What a trusted proxy in front calls the request, so that both logs agree; else a name of our own. */
+  #nameOf({ fields: { requestId } }: RequestHead): string {
+    const { trusted, requestIds } = this.#context;
+    const isKept =
+      requestId !== undefined &&
+      isUsableRequestId(requestId) &&
+      trusted.clientOf(this.#peer, undefined).isConfigured;
+    return isKept ? requestId : requestIds.next();
   }
 
   /** `accept_http_if_already_terminated` believes one `X-Forwarded-Proto: https`, no list. */
@@ -223,8 +239,10 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
     }
     const relay = this.#context.relays.join(connection);
     relay.tunnelled(rest);
-    const fields = [...agreed.fields, 'Via', this.#context.options.product];
-    const start = writeSwitchingProtocols(response, fields);
+    const start = writeSwitchingProtocols(response, agreed.fields, {
+      via: this.#context.options.product,
+      requestId: this.#requestId,
+    });
     const { key } = offer;
     const { context } = support;
     // First, as the upgrade itself may close what it opens.
@@ -237,9 +255,9 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
   failed(error: ProxyError, answerable: boolean): void {
     const { options, answers } = this.#context;
     if (error.source === 'upstream') options.counters.upstreamFailures++;
-    const requestId = this.#log(error);
+    this.#log(error);
     this.#status = statusOf(error);
-    if (answerable) this.#send(answers.failed(error, requestId, this.#head?.fields.accept ?? ''));
+    if (answerable) this.#send(answers.failed(error, this.#head?.fields.accept ?? ''));
     else this.#exchange.cut();
     this.#end();
   }
@@ -250,7 +268,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
 
   /** A refused request may hide another one behind it: its connection is not used again. */
   #refuse(reason: string, framingInDoubt: boolean): void {
-    this.#context.options.logger.debug({ reason }, 'request refused');
+    this.#context.options.logger.debug({ reason, requestId: this.#requestId }, 'request refused');
     if (framingInDoubt) {
       this.#exchange.cut();
     } else {
@@ -262,7 +280,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
 
   #send({ start, body }: GatewayAnswer): void {
     this.#status = Number.parseInt(start.status, 10);
-    const fields = [...start.fields];
+    const fields = [...start.fields, 'X-Request-Id', this.#requestId];
     if (this.#hsts !== undefined) fields.push('Strict-Transport-Security', this.#hsts);
     const toHead = this.#head?.method === 'HEAD';
     if (toHead) fields.push('Content-Length', `${Buffer.byteLength(body)}`);
@@ -290,14 +308,21 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
       status: this.#status,
       durationMs: exchanges.now() - this.#startedAt,
       api: this.#match?.route.api.name,
+      requestId: this.#requestId,
+      traceId: this.#traceId(),
     });
   }
 
-  #log(error: ProxyError): string {
-    const requestId = this.#context.newRequestId();
+  #traceId(): string | undefined {
+    const traceparent = this.#head?.fields.traceparent;
+    return traceparent === undefined ? undefined : traceIdOf(traceparent);
+  }
+
+  #log(error: ProxyError): void {
     const api = this.#match?.route.api;
     const fields = {
-      requestId,
+      requestId: this.#requestId,
+      traceId: this.#traceId(),
       ...error,
       status: statusOf(error),
       api: api?.name,
@@ -308,7 +333,6 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
     } else {
       this.#context.options.logger.warn(fields, 'request failed');
     }
-    return requestId;
   }
 }
 

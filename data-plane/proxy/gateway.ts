@@ -10,6 +10,7 @@ import type { Forwarding, ForwardingContext } from './forwarding/forwarding.js';
 import { GatewayAnswers } from './gateway-answers.js';
 import { GatewayRequest } from './gateway-request.js';
 import { defaultProxyLimits, type ProxyLimits } from './proxy-limits.js';
+import { RequestIds } from './request-ids.js';
 import { type TrustedProxies, trustEverybody } from './trusted-proxies.js';
 import type { ResolveName } from './upstream/address-book.js';
 import { UpstreamClient, type UpstreamTls } from './upstream/upstream-client.js';
@@ -61,8 +62,7 @@ export interface GatewayContext {
   readonly trusted: TrustedProxies;
   readonly active: Set<Forwarding>;
   readonly relays: WebSocketRelays;
-  /** For the log and the client of a failed request. */
-  newRequestId(): string;
+  readonly requestIds: RequestIds;
 }
 
 const deadlineCheckMs = 1_000;
@@ -88,8 +88,6 @@ export class Gateway {
       ...(upstreamTls === undefined ? {} : { tls: upstreamTls }),
     });
     const ticker = new ExchangeTicker(now, shortest(limits));
-    const idPrefix = Math.floor(Math.random() * 36 ** 6).toString(36);
-    let requests = 0;
     this.#context = {
       options,
       exchanges: { turn: this.turn, ticker, limits, now },
@@ -98,7 +96,7 @@ export class Gateway {
       trusted: options.trustedProxies ?? trustEverybody,
       active: new Set(),
       relays: new WebSocketRelays(limits, this.turn),
-      newRequestId: () => `${idPrefix}-${(++requests).toString(36)}`,
+      requestIds: new RequestIds(),
     };
     this.#timer = setInterval(() => this.#checkDeadlines(now()), shortest(limits));
     this.#timer.unref();

@@ -12,14 +12,14 @@ import { ScratchDirectory } from '../support/scratch-directory.js';
 
 const entry: AccessEntry = {
   ...{ client: '192.0.2.1', scheme: 'https', method: 'GET', host: 'a.test', path: '/x' },
-  ...{ status: 200, durationMs: 1.23456, api: 'a' },
+  ...{ status: 200, durationMs: 1.23456, api: 'a', requestId: 'r-1', traceId: undefined },
 };
 const at = new Date('2026-03-04T05:06:07.089Z');
 
 describe('accessLine', () => {
   it('writes one JSON object a line', () => {
     expect(accessLine('json', entry, at)).toBe(
-      '{"time":"2026-03-04T05:06:07.089Z","client":"192.0.2.1","scheme":"https","method":"GET","host":"a.test","path":"/x","status":200,"api":"a","durationMs":1.235}\n',
+      '{"time":"2026-03-04T05:06:07.089Z","client":"192.0.2.1","scheme":"https","method":"GET","host":"a.test","path":"/x","status":200,"api":"a","requestId":"r-1","durationMs":1.235}\n',
     );
   });
 

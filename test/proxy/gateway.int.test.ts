@@ -94,7 +94,7 @@ describe('Gateway', () => {
       expect(answer?.headers['content-type']).toContain(type);
       expect(answer?.headers['proxy-status']).toBe('signet; error=connection_refused');
       expect(answer?.body.toString()).toContain(text);
-      const requestId = answer?.headers['signet-request-id'];
+      const requestId = answer?.headers['x-request-id'];
       const line = await started.logged({ requestId });
       expect(line.fields).toMatchObject({ source: 'upstream', phase: 'connect' });
     },

@@ -17,6 +17,8 @@ type Special =
   | 'forwarded'
   | 'via'
   | 'accept'
+  | 'x-request-id'
+  | 'traceparent'
   | 'websocket';
 
 /** Hop-by-hop fields, framing, and those that the gateway sets or reads. */
@@ -42,6 +44,8 @@ const special = new Map<string, Special>([
   ['forwarded', 'forwarded'],
   ['via', 'via'],
   ['accept', 'accept'],
+  ['x-request-id', 'x-request-id'],
+  ['traceparent', 'traceparent'],
   ['sec-websocket-key', 'websocket'],
   ['sec-websocket-version', 'websocket'],
   ['sec-websocket-protocol', 'websocket'],
@@ -73,6 +77,9 @@ export class RequestFields {
   forwarded: string | undefined;
   via: string | undefined;
   accept = '';
+  /** What whoever sent the request calls it. */
+  requestId: string | undefined;
+  traceparent: string | undefined;
   handshake: HandshakeFields | undefined;
   /** Why two readers could see two different messages, if they could. */
   doubt: string | undefined;
@@ -133,6 +140,13 @@ export class RequestFields {
         break;
       case 'accept':
         this.accept = this.accept === '' ? value : `${this.accept}, ${value}`;
+        this.passed.push(name, value);
+        break;
+      case 'x-request-id':
+        this.requestId = joinValues(this.requestId, value);
+        break;
+      case 'traceparent':
+        this.traceparent = joinValues(this.traceparent, value);
         this.passed.push(name, value);
         break;
       case 'websocket':

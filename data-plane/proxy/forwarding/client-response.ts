@@ -6,6 +6,7 @@ import type { ResponseHead } from '../upstream/response-head.js';
 export interface GatewayTrace {
   /** `signet/1.2.3`. */
   readonly via: string;
+  readonly requestId: string;
   /** Value of `Strict-Transport-Security`; the upstream's own stays if `undefined`. */
   readonly hsts: string | undefined;
   readonly upstreamLatencyMs: number;
@@ -14,7 +15,7 @@ export interface GatewayTrace {
 
 /**
  * Not passed on: hop-by-hop fields, and what the engine writes itself (a second `Date` or length
- * beside its own would stay). Keyed by length first, because nearly no field is one of them.
+ * beside its own would stay), and what the gateway says itself. Keyed by length first, because nearly no field is one of them.
  */
 const dropped = new Set([
   'connection',
@@ -26,6 +27,7 @@ const dropped = new Set([
   'upgrade',
   'date',
   'content-length',
+  'x-request-id',
 ]);
 const droppedLengths = new Set([...dropped].map((name) => name.length));
 const nonAscii = /[\x80-\xff]/;
@@ -34,7 +36,7 @@ const nonAscii = /[\x80-\xff]/;
 export function writeClientResponse(head: ResponseHead, trace: GatewayTrace): ResponseStart {
   const { fields, binary } = endToEndFields(head.fields, head.connectionOptions);
   if (trace.hsts !== undefined) setStrictTransportSecurity(fields, trace.hsts);
-  fields.push('Via', trace.via);
+  fields.push('Via', trace.via, 'X-Request-Id', trace.requestId);
   fields.push('X-Kong-Upstream-Latency', `${trace.upstreamLatencyMs}`);
   fields.push('X-Kong-Proxy-Latency', `${trace.proxyLatencyMs}`);
   return { status: statusText(head.status, head.reason), fields, binary };
@@ -66,9 +68,11 @@ function setStrictTransportSecurity(fields: string[], value: string): void {
 export function writeSwitchingProtocols(
   head: ResponseHead,
   received: readonly string[],
+  { via, requestId }: Pick<GatewayTrace, 'via' | 'requestId'>,
 ): ResponseStart {
-  const fields = endToEndFields(received, head.connectionOptions);
-  return { status: '101 Switching Protocols', ...fields };
+  const { fields, binary } = endToEndFields(received, head.connectionOptions);
+  fields.push('Via', via, 'X-Request-Id', requestId);
+  return { status: '101 Switching Protocols', fields, binary };
 }
 
 /** How the body reaches the client. A HEAD's or 304's length is a field like any other. */

@@ -32,6 +32,7 @@ export interface ForwardingOptions {
   readonly target: UpstreamTarget;
   readonly request: UpstreamRequestHead;
   readonly startedAt: number;
+  readonly requestId: string;
   /** Value of `Strict-Transport-Security`; the upstream's own stays if `undefined`. */
   readonly hsts: string | undefined;
   readonly onEnd: ForwardingEnd;
@@ -60,6 +61,7 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver {
   readonly #request: UpstreamRequestHead;
   readonly #onEnd: ForwardingEnd;
   readonly #startedAt: number;
+  readonly #requestId: string;
   readonly #hsts: string | undefined;
   readonly #upload: Upload | undefined;
   #download: Download | undefined;
@@ -81,6 +83,7 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver {
     this.#request = options.request;
     this.#onEnd = options.onEnd;
     this.#startedAt = options.startedAt;
+    this.#requestId = options.requestId;
     this.#hsts = options.hsts;
     const { framing } = options.head;
     this.#upload = expectsBody(framing) ? new Upload(framing.kind === 'chunked') : undefined;
@@ -170,6 +173,7 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver {
     const headAt = this.#progressed();
     this.#download = new Download(this.#exchange, head, this.#head.method === 'HEAD', {
       via: this.#context.via,
+      requestId: this.#requestId,
       hsts: this.#hsts,
       upstreamLatencyMs: Math.round(headAt - this.#sentAt),
       proxyLatencyMs: Math.round(this.#sentAt - this.#startedAt),

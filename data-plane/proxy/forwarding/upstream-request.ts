@@ -18,6 +18,7 @@ export interface UpstreamRequestOptions {
   readonly trusted: TrustedProxies;
   /** Received-by name of this gateway in `Via`. */
   readonly viaName: string;
+  readonly requestId: string;
 }
 
 /** The request as it goes out, body excluded: `GET /x HTTP/1.1\r\n…\r\n\r\n`. */
@@ -71,7 +72,7 @@ function hostFor({ head, match, target }: UpstreamRequestOptions): string {
 }
 
 function forwardingFields(options: UpstreamRequestOptions): string {
-  const { head, match, downstream, peer, trusted, viaName } = options;
+  const { head, match, downstream, peer, trusted, viaName, requestId } = options;
   const { fields } = head;
   const client = trusted.clientOf(peer, fields.forwardedFor);
   let text = `x-real-ip: ${client.address}\r\nx-forwarded-for: ${client.chain}\r\n`;
@@ -84,7 +85,7 @@ function forwardingFields(options: UpstreamRequestOptions): string {
   const toldBefore = client.isConfigured ? fields.forwarded : undefined;
   text += `forwarded: ${forwardedBy(hop, toldBefore)}\r\n`;
   const via = joinValues(fields.via, `1.1 ${viaName}`);
-  return `${text}via: ${via}\r\n`;
+  return `${text}via: ${via}\r\nx-request-id: ${requestId}\r\n`;
 }
 
 function forwardedHost(match: Match, head: RequestHead, isTrusted: boolean): string | undefined {
