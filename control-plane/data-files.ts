@@ -5,6 +5,8 @@ export function dataFiles(dataDir: string) {
   return {
     eventLog: join(dataDir, 'events.sqlite'),
     keyVault: join(dataDir, 'keys.sqlite'),
+    grantLog: join(dataDir, 'grants.sqlite'),
+    cluster: join(dataDir, 'cluster'),
     masterKey: join(dataDir, 'master.key'),
     stateSnapshot: join(dataDir, 'state.snapshot'),
     checkpointKey: join(dataDir, 'checkpoint.key'),

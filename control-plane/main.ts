@@ -8,6 +8,7 @@ import type { Logger } from '../shared/logger.js';
 import type { Listening, RunningControlPlane } from '../shared/running.js';
 import { product, version } from '../shared/version.js';
 import { type AdminAccess, openAdminAccess } from './access/admin-access.js';
+import type { GrantLog } from './access/grant-log.js';
 import { isUuid } from './admin-api/ids.js';
 import { addConsoleRoutes } from './admin-api/routes/console.js';
 import { addHistoryRoutes } from './admin-api/routes/history.js';
@@ -26,6 +27,7 @@ import { AckHistory } from './distribution/ack-history.js';
 import { whenApplied } from './distribution/applied-barrier.js';
 import { openClusterCa } from './distribution/cluster-ca.js';
 import { ClusterMembers, openClusterDatabase } from './distribution/cluster-members.js';
+import { JoinTokens } from './distribution/join-tokens.js';
 import { NodeRegistry } from './distribution/node-registry.js';
 import { startNodeServer } from './distribution/node-server.js';
 import { ServedRecorder } from './distribution/served-recorder.js';
@@ -34,6 +36,7 @@ import { ControlMetrics } from './metrics/control-metrics.js';
 import { measuredEventLog } from './metrics/measured-event-log.js';
 import { addMetricsRoutes } from './metrics/metrics-routes.js';
 import { openFoldedLog } from './open-folded-log.js';
+import { clusterDirectory, readGrantLog } from './open-grant-log.js';
 import { openStores, type Stores } from './open-stores.js';
 import type { Clock } from './ports/clock.js';
 import { VaultClosedError } from './ports/key-vault-errors.js';
@@ -70,9 +73,10 @@ async function start(
 
   const { dataDir } = config;
   const folded = await openFoldedLog({ log: stores.log, dataDir, clock, logger }, closing);
+  const ca = await openClusterCa(clusterDirectory(config), clock());
+  const grantLog = await readGrantLog(stores.grantLog, ca, logger);
   // Early: a listener that must not be is refused before anything is recorded.
-  const access = await openAccess(config, folded, logger);
-  closing.add(() => access.close());
+  const access = await openAccess(config, { grantLog, folded }, logger);
   const handler = new CommandHandler({ ...stores, folded, clock, logger });
   closing.add(() => handler.idle());
   await ensureLogExists(folded, handler);
@@ -83,16 +87,16 @@ async function start(
   const history = new History({ path: dataFiles(dataDir).history, log, control: folded, logger });
   closing.add(() => history.close());
   const pastStates = new PastStates(log, folded);
-  followLog(folded, stores, logger, closing);
+  if (stores.shared) followLog(folded, 'the event log', logger, closing);
+  followLog(grantLog, 'the grant log', logger, closing);
   resumeMasterKeyRotation(stores, logger);
 
-  const clusterDirectory = join(config.dataDir, 'cluster');
-  mkdirSync(clusterDirectory, { recursive: true, mode: 0o700 });
-  const ca = await openClusterCa(config.clusterCaDir ?? clusterDirectory, clock());
-  const clusterDatabase = openClusterDatabase(join(clusterDirectory, 'members.sqlite'));
+  const { cluster } = dataFiles(dataDir);
+  mkdirSync(cluster, { recursive: true, mode: 0o700 });
+  const clusterDatabase = openClusterDatabase(join(cluster, 'members.sqlite'));
   closing.add(() => clusterDatabase.close());
   const members = new ClusterMembers({
-    database: clusterDatabase,
+    tokens: new JoinTokens(grantLog),
     state: () => folded.state,
     execute: async (command, actor) => {
       await handler.execute(command, { actor, correlationId: randomUUID() });
@@ -179,8 +183,7 @@ async function start(
   return {
     listening,
     firstAdminToken: access.firstToken,
-    issueJoinToken: async () =>
-      members.issueToken(ca.fingerprint256, clock() + joinTokenLifetimeMs),
+    issueJoinToken: () => members.issueToken(ca.fingerprint256, clock() + joinTokenLifetimeMs),
     close: () => closing.run(),
   };
 }
@@ -240,13 +243,17 @@ interface Parts {
   readonly replacedKeyRetentionMs: number;
 }
 
-/** Folds what other control planes write, as they write it. */
-function followLog(folded: FoldedLog, { shared }: Stores, logger: Logger, closing: Closing): void {
-  if (!shared) return;
+/** Takes up what other processes write, as they write it. */
+function followLog(
+  log: Pick<FoldedLog | GrantLog, 'follow'>,
+  name: string,
+  logger: Logger,
+  closing: Closing,
+): void {
   const stop = new AbortController();
-  const following = folded.follow(stop.signal).catch((error: unknown) => {
-    // A state that is not the log's must not be served on: the supervisor of this process starts anew.
-    logger.error({ err: error }, 'the event log can no longer be followed');
+  const following = log.follow(stop.signal).catch((error: unknown) => {
+    // What is not the log's must not be served on: the supervisor of this process starts anew.
+    logger.error({ err: error }, `${name} can no longer be followed`);
     process.kill(process.pid, 'SIGTERM');
   });
   closing.add(async () => {
@@ -257,12 +264,12 @@ function followLog(folded: FoldedLog, { shared }: Stores, logger: Logger, closin
 
 function openAccess(
   config: GatewayConfig,
-  folded: FoldedLog,
+  { grantLog, folded }: { grantLog: GrantLog; folded: FoldedLog },
   logger: Logger,
 ): Promise<AdminAccess> {
-  const { dataDir, adminSslCertPath: certPath, adminSslKeyPath: keyPath } = config;
+  const { adminSslCertPath: certPath, adminSslKeyPath: keyPath } = config;
   return openAdminAccess({
-    dataDir,
+    grantLog,
     listen: config.adminApiListen,
     tlsFiles: certPath === undefined || keyPath === undefined ? undefined : { certPath, keyPath },
     requestHostOf: (nameOrId) => requestHostOf(folded, nameOrId),

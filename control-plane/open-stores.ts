@@ -9,13 +9,15 @@ import { MasterKeyRotation } from './adapters/master-key-rotation.js';
 import { SqliteEventLog } from './adapters/sqlite-event-log.js';
 import { SqliteKeyVault } from './adapters/sqlite-key-vault.js';
 import { dataFiles } from './data-files.js';
+import { grantStream } from './open-grant-log.js';
 import type { EventLog } from './ports/event-log.js';
 import type { KeyVault, MasterKeyring, RotatingKeyVault } from './ports/key-vault.js';
 import { KeyErasedError } from './ports/key-vault-errors.js';
 
-/** The two stores that hold the truth: what happened, and the private keys. */
+/** The stores that hold the truth: what happened, who may do what, and the private keys. */
 export interface Stores {
   readonly log: EventLog;
+  readonly grantLog: EventLog;
   readonly vault: RotatingKeyVault;
   readonly masterKeyRotation: MasterKeyRotation;
   /** Whether other control planes may write to them too. */
@@ -54,15 +56,18 @@ type Opened = Omit<Stores, 'masterKeyRotation'>;
 function openShared(connectionString: string, masterKeys: MasterKeyring): Opened {
   const connection = new EventStoreConnection({ connectionString });
   const log = new EventStoreEventLog({ connection });
+  const grantLog = new EventStoreEventLog({ connection, stream: grantStream });
   const vault = new EventStoreKeyVault({ connection, masterKeys });
-  return { log, vault, shared: true, close: () => closeAll(log, vault, connection) };
+  const close = () => closeAll(log, grantLog, vault, connection);
+  return { log, grantLog, vault, shared: true, close };
 }
 
 function openEmbedded(dataDir: string, masterKeys: MasterKeyring): Opened {
   const files = dataFiles(dataDir);
   const log = new SqliteEventLog({ path: files.eventLog });
+  const grantLog = new SqliteEventLog({ path: files.grantLog });
   const vault = new SqliteKeyVault({ path: files.keyVault, masterKeys });
-  return { log, vault, shared: false, close: () => closeAll(log, vault) };
+  return { log, grantLog, vault, shared: false, close: () => closeAll(log, grantLog, vault) };
 }
 
 /** Better now than at the first certificate that cannot be served. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
+import { link, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
@@ -7,7 +7,34 @@ import { dirname } from 'node:path';
  * first, written through, then renamed. It never exists with a wider mode than `mode`.
  */
 export async function writeFileAtomically(path: string, text: string, mode: number): Promise<void> {
+  await withDraft(path, text, mode, (draft) => rename(draft, path));
+}
+
+/** The same for a file that nobody has made before; of several at a time, one makes it. */
+export async function createFileAtomically(
+  path: string,
+  text: string,
+  mode: number,
+): Promise<'created' | 'exists'> {
+  return withDraft(path, text, mode, async (draft) => {
+    try {
+      await link(draft, path);
+      return 'created';
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return 'exists';
+      throw error;
+    }
+  });
+}
+
+async function withDraft<Result>(
+  path: string,
+  text: string,
+  mode: number,
+  place: (draft: string) => Promise<Result>,
+): Promise<Result> {
   const draft = `${path}.${randomBytes(6).toString('hex')}`;
+  let result: Result;
   try {
     const file = await open(draft, 'wx', mode);
     try {
@@ -16,10 +43,9 @@ export async function writeFileAtomically(path: string, text: string, mode: numb
     } finally {
       await file.close();
     }
-    await rename(draft, path);
-  } catch (error) {
+    result = await place(draft);
+  } finally {
     await rm(draft, { force: true });
-    throw error;
   }
   const directory = await open(dirname(path), 'r');
   try {
@@ -27,4 +53,5 @@ export async function writeFileAtomically(path: string, text: string, mode: numb
   } finally {
     await directory.close();
   }
+  return result;
 }

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { AccessStore } from '../../control-plane/access/access-store.js';
-import { accessStorePath } from '../../control-plane/access/admin-access.js';
 import { checkCredentialRequest } from '../../control-plane/access/credential.js';
+import { withGrantLog } from '../../control-plane/open-grant-log.js';
+import { createLogger } from '../../shared/create-logger.js';
 import {
   type AdminConnection,
   type AdminOptions,
@@ -13,6 +14,7 @@ import {
 } from '../admin-connection.js';
 import { parseDuration, remaining } from '../duration.js';
 import { type Io, standardIo } from '../io.js';
+import { loadConfig } from '../load-config.js';
 import { table } from '../table.js';
 
 interface CreateOptions extends AdminOptions {
@@ -45,7 +47,7 @@ export function tokenCommand(io: Io = standardIo): Command {
       const made =
         options.offline === undefined
           ? await adminConnection(options).send('POST', '/tokens', requestOf(name, options))
-          : createOffline(name, options, options.offline);
+          : await createOffline(name, options, options.offline);
       const shown = text(made, 'token') || `${name} is let in by its certificate`;
       io.out(options.json === true ? `${JSON.stringify(made, null, 2)}\n` : `${shown}\n`);
     });
@@ -91,20 +93,22 @@ function requestOf(name: string, { scope, expires, certificate }: CreateOptions)
   };
 }
 
-/** Whoever can write the store's file owns the control plane anyway. */
-function createOffline(name: string, { scope, expires }: CreateOptions, dataDir: string): Answer {
-  const path = accessStorePath(dataDir);
-  if (!existsSync(path)) throw new Error(`${path} is not there: is this the data directory?`);
-  const store = new AccessStore({ path, clock: Date.now });
-  try {
+/** Whoever has the cluster CA's key, and the store's password if it is EventStoreDB, owns it anyway. */
+function createOffline(
+  name: string,
+  { scope, expires }: CreateOptions,
+  dataDir: string,
+): Promise<Answer> {
+  const { config } = loadConfig({ data_dir: dataDir });
+  const logger = createLogger({ level: 'error', role: 'token' });
+  return withGrantLog(config, logger, async (log) => {
     const now = Date.now();
     const expiresAt = expires === undefined ? undefined : now + expires;
     const request = checkCredentialRequest({ name, scopes: scope, expiresAt }, now);
-    const { credential, token } = store.issue(request, 'offline');
-    return { id: credential.id, name, scopes: credential.scopes, token };
-  } finally {
-    store.close();
-  }
+    const store = new AccessStore({ log, clock: Date.now });
+    const { credential, token } = await store.issue(request, 'offline');
+    return { id: credential.id, name, scopes: credential.scopes, ...(token && { token }) };
+  });
 }
 
 function credentialTable(credentials: readonly Answer[]): string {

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Server, TlsOptions } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 import type { ListenAddress } from '../../shared/listen-address.js';
@@ -10,12 +9,13 @@ import { type AdminTlsFiles, loadAdminTls, watchAdminTls } from './admin-tls.js'
 import { decideAccessMode } from './bind-rule.js';
 import { mayCarryOut } from './command-scope.js';
 import { limitConnections } from './connection-limiter.js';
+import type { GrantLog } from './grant-log.js';
 import { type AccessOptions, guardAdminApi, principalOf } from './guard.js';
 import { addSessionRoute } from './session-routes.js';
 import { addTokenRoutes } from './token-routes.js';
 
 export interface AdminAccessOptions extends Pick<AccessOptions, 'requestHostOf'> {
-  readonly dataDir: string;
+  readonly grantLog: GrantLog;
   readonly listen: ListenAddress;
   /** Absent: plain HTTP. */
   readonly tlsFiles: AdminTlsFiles | undefined;
@@ -33,59 +33,47 @@ export interface AdminAccess {
   readonly extend: (server: FastifyInstance) => void;
   /** What the routes ask about a caller. */
   readonly callers: Pick<AdminContext, 'identify' | 'mayCarryOut'>;
-  close(): void;
 }
 
 /**
- * Opens the credentials and says how the admin API lets callers in. In a fleet each control plane has
- * credentials of its own, in its own data directory.
+ * Says how the admin API lets callers in.
  * @throws AdminBindError, AdminTlsError with what to do
  */
 export async function openAdminAccess(options: AdminAccessOptions): Promise<AdminAccess> {
-  const { dataDir, listen, tlsFiles, clock, logger, requestHostOf } = options;
+  const { grantLog, listen, tlsFiles, clock, logger, requestHostOf } = options;
   const tls = tlsFiles && (await loadAdminTls(tlsFiles));
-  const store = new AccessStore({ path: accessStorePath(dataDir), clock });
-  try {
-    const hasCredentials = store.hasCredentials();
-    const mode = decideAccessMode({ address: listen, tls: tls !== undefined, hasCredentials });
-    if (mode === 'development') {
-      logger.warn(
-        {},
-        'admin API in development mode: everybody on this machine may change everything; ' +
-          "it ends with the first token, 'signet token create'",
-      );
-    }
-    const firstToken =
-      mode === 'guarded' && !hasCredentials
-        ? store.issue({ name: 'first', scopes: ['admin'] }, 'system').token
-        : undefined;
-    return {
-      tls,
-      firstToken,
-      extend: (server) => {
-        guardAdminApi(server, { store, mode, requestHostOf, clock, logger });
-        addTokenRoutes(server, { store, clock, logger });
-        addSessionRoute(server);
-        limitConnections(server.server);
-        if (tlsFiles === undefined) return;
-        // A Fastify instance made with `https` has a TLS server; its type does not say so.
-        const listener = server.server as unknown as Server;
-        const watching = watchAdminTls(tlsFiles, listener, logger);
-        server.addHook('onClose', () => watching.close());
-      },
-      callers: {
-        identify: (request) => principalOf(request).actor,
-        mayCarryOut: (request, command, state) =>
-          mayCarryOut(principalOf(request).scopes, command, state),
-      },
-      close: () => store.close(),
-    };
-  } catch (error) {
-    store.close();
-    throw error;
+  const store = new AccessStore({ log: grantLog, clock });
+  const hasCredentials = store.hasCredentials();
+  const mode = decideAccessMode({ address: listen, tls: tls !== undefined, hasCredentials });
+  if (mode === 'development') {
+    logger.warn(
+      {},
+      'admin API in development mode: everybody on this machine may change everything; ' +
+        "it ends with the first token, 'signet token create'",
+    );
   }
-}
-
-export function accessStorePath(dataDir: string): string {
-  return join(dataDir, 'access.sqlite');
+  const firstToken =
+    mode === 'guarded' && !hasCredentials
+      ? await store.issueFirst({ name: 'first', scopes: ['admin'] }, 'system')
+      : undefined;
+  return {
+    tls,
+    firstToken,
+    extend: (server) => {
+      guardAdminApi(server, { store, mode, requestHostOf, clock, logger });
+      addTokenRoutes(server, { store, clock, logger });
+      addSessionRoute(server);
+      limitConnections(server.server);
+      if (tlsFiles === undefined) return;
+      // A Fastify instance made with `https` has a TLS server; its type does not say so.
+      const listener = server.server as unknown as Server;
+      const watching = watchAdminTls(tlsFiles, listener, logger);
+      server.addHook('onClose', () => watching.close());
+    },
+    callers: {
+      identify: (request) => principalOf(request).actor,
+      mayCarryOut: (request, command, state) =>
+        mayCarryOut(principalOf(request).scopes, command, state),
+    },
+  };
 }

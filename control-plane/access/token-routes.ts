@@ -61,9 +61,9 @@ export function addTokenRoutes(server: FastifyInstance, options: TokenRoutesOpti
       },
       POST: {
         schema: { summary: 'Make a credential', response: { 201: credentialSchema } },
-        handle: ({ request, reply, parameters }) => {
+        handle: async ({ request, reply, parameters }) => {
           const { actor } = principalOf(request);
-          const { credential, token } = issue(store, parameters, actor, clock());
+          const { credential, token } = await issue(store, parameters, actor, clock());
           const { id, name, scopes } = credential;
           logger.info({ credentialId: id, name, scopes, actor }, 'credential made');
           void reply
@@ -79,11 +79,11 @@ export function addTokenRoutes(server: FastifyInstance, options: TokenRoutesOpti
     operations: {
       DELETE: {
         schema: { summary: 'Revoke a credential', response: { 204: { type: 'null' } } },
-        handle: ({ request, reply }) => {
+        handle: async ({ request, reply }) => {
           // The router fills in what the path names.
           const { id } = request.params as { readonly id: string };
           const { actor } = principalOf(request);
-          const revoked = store.revoke(id, actor);
+          const revoked = await store.revoke(id, actor);
           if (revoked === undefined) throw notFound();
           logger.info({ credentialId: id, name: revoked.name, actor }, 'credential revoked');
           void reply.code(204).send();
@@ -93,9 +93,9 @@ export function addTokenRoutes(server: FastifyInstance, options: TokenRoutesOpti
   });
 }
 
-function issue(store: AccessStore, parameters: RawObject, actor: string, now: number) {
+async function issue(store: AccessStore, parameters: RawObject, actor: string, now: number) {
   try {
-    return store.issue(readRequest(parameters, now), actor);
+    return await store.issue(readRequest(parameters, now), actor);
   } catch (error) {
     if (!(error instanceof CredentialError)) throw error;
     throw new Refusal(400, { [error.field]: error.message });

@@ -1,11 +1,19 @@
 import 'reflect-metadata';
-import { createHash, randomBytes, webcrypto, X509Certificate } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  hkdfSync,
+  randomBytes,
+  webcrypto,
+  X509Certificate,
+} from 'node:crypto';
 import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
 import { GatewayError } from '../../shared/errors.js';
 import { controlPlaneName } from '../../shared/snapshot-protocol.js';
-import { writeFileAtomically } from '../../shared/write-file.js';
+import { createFileAtomically } from '../../shared/write-file.js';
 
 type CryptoKey = webcrypto.CryptoKey;
 
@@ -44,51 +52,69 @@ export interface ClusterCa {
    * @throws ClusterCaError if the request is not signed by its own key, or not over P-256.
    */
   issueNodeCertificate(csrPem: string, nodeId: string, now: number): Promise<string>;
+  /** 32 bytes that the control planes of the cluster have in common with nobody; others for each purpose. */
+  secretFor(purpose: string): Uint8Array;
 }
 
-/** Reads the CA from a directory, or makes it at first start: `cluster-ca.key` has mode 0600. */
+/**
+ * Reads the CA from a directory, or makes it at first start: `cluster-ca.key` has mode 0600. Control
+ * planes that share the directory may start at once: each file is made by one of them, and the others
+ * take it.
+ */
 export async function openClusterCa(directory: string, now: number): Promise<ClusterCa> {
   const keyPath = join(directory, 'cluster-ca.key');
   const certificatePath = join(directory, 'cluster-ca.crt');
-  const found = await stat(keyPath).catch(undefinedIfMissing);
-  if (found === undefined) {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    const pair = await createCaPair(now);
-    await writeFileAtomically(certificatePath, pair.certificatePem, 0o644);
-    await writeFileAtomically(keyPath, pair.keyPem, 0o600);
-    return clusterCa(pair);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  if (!(await exists(keyPath))) {
+    await createFileAtomically(keyPath, await createCaKey(), 0o600);
   }
-  if ((found.mode & 0o077) !== 0) {
+  if (((await stat(keyPath)).mode & 0o077) !== 0) {
     throw new ClusterCaError(`others may read ${keyPath}: run chmod 600 on it`);
   }
-  return clusterCa({
-    certificatePem: await readFile(certificatePath, 'utf8'),
-    keyPem: await readFile(keyPath, 'utf8'),
-  });
+  const keyPem = await readFile(keyPath, 'utf8');
+  if (!(await exists(certificatePath))) {
+    await createFileAtomically(certificatePath, await createCaCertificate(keyPem, now), 0o644);
+  }
+  return clusterCa({ certificatePem: await readFile(certificatePath, 'utf8'), keyPem });
 }
 
+/** A CA that lies in no file. */
 export async function createCaPair(now: number): Promise<KeyPair> {
+  const keyPem = await createCaKey();
+  return { certificatePem: await createCaCertificate(keyPem, now), keyPem };
+}
+
+async function createCaKey(): Promise<string> {
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  return exportKey(keys.privateKey);
+}
+
+async function createCaCertificate(keyPem: string, now: number): Promise<string> {
+  const spki = createPublicKey(keyPem).export({ type: 'spki', format: 'der' });
+  const publicKey = await webcrypto.subtle.importKey('spki', spki, algorithm, true, ['verify']);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned(
     {
       serialNumber: randomSerial(),
       name: `CN=Signet cluster CA ${randomBytes(4).toString('hex')}`,
       ...validity(now, caLifetimeMs),
       signingAlgorithm: algorithm,
-      keys,
+      keys: { privateKey: await importKey(keyPem), publicKey },
       extensions: [
         new x509.BasicConstraintsExtension(true, 0, true),
         new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
-        await x509.SubjectKeyIdentifierExtension.create(keys.publicKey, false, webcrypto),
+        await x509.SubjectKeyIdentifierExtension.create(publicKey, false, webcrypto),
       ],
     },
     webcrypto,
   );
-  const certificatePem = `${certificate.toString('pem')}\n`;
-  return { certificatePem, keyPem: await exportKey(keys.privateKey) };
+  return `${certificate.toString('pem')}\n`;
 }
 
 export async function clusterCa({ certificatePem, keyPem }: KeyPair): Promise<ClusterCa> {
+  const parsed = new X509Certificate(certificatePem);
+  if (!parsed.checkPrivateKey(createPrivateKey(keyPem))) {
+    throw new ClusterCaError('cluster-ca.crt is not the certificate of cluster-ca.key');
+  }
   const certificate = new x509.X509Certificate(certificatePem);
   const signingKey = await importKey(keyPem);
 
@@ -121,9 +147,7 @@ export async function clusterCa({ certificatePem, keyPem }: KeyPair): Promise<Cl
 
   return {
     certificatePem,
-    fingerprint256: createHash('sha256')
-      .update(new X509Certificate(certificatePem).raw)
-      .digest('hex'),
+    fingerprint256: createHash('sha256').update(parsed.raw).digest('hex'),
     async issueServerPair(now) {
       const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
       const subject = {
@@ -144,6 +168,9 @@ export async function clusterCa({ certificatePem, keyPem }: KeyPair): Promise<Cl
         usage: x509.ExtendedKeyUsage.clientAuth,
       };
       return issue(publicKey, subject, { now, ms: nodeLifetimeMs });
+    },
+    secretFor(purpose) {
+      return new Uint8Array(hkdfSync('sha256', keyDer(keyPem), '', `signet ${purpose}`, 32));
     },
   };
 }
@@ -178,12 +205,21 @@ async function exportKey(key: CryptoKey): Promise<string> {
 }
 
 async function importKey(keyPem: string): Promise<CryptoKey> {
-  const [der] = x509.PemConverter.decode(keyPem);
-  if (der === undefined) throw new ClusterCaError('cluster-ca.key holds no private key');
-  return webcrypto.subtle.importKey('pkcs8', der, algorithm, false, ['sign']);
+  return webcrypto.subtle.importKey('pkcs8', keyDer(keyPem), algorithm, false, ['sign']);
 }
 
-function undefinedIfMissing(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw error;
-  return undefined;
+function keyDer(keyPem: string): Uint8Array {
+  const [der] = x509.PemConverter.decode(keyPem);
+  if (der === undefined) throw new ClusterCaError('cluster-ca.key holds no private key');
+  return new Uint8Array(der);
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
 }

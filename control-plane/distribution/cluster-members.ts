@@ -1,20 +1,12 @@
 import type { ClusterNode, NodeId } from '../../shared/gateway-model.js';
-import {
-  createJoinToken,
-  formatJoinToken,
-  hashJoinSecret,
-  type JoinToken,
-} from '../../shared/join-token.js';
+import type { JoinToken } from '../../shared/join-token.js';
 import { openSqlite, type SqliteDatabase } from '../../shared/sqlite.js';
 import type { AdmitNode, RevokeNode } from '../domain/commands.js';
 import type { GatewayState, ServedByNode } from '../domain/state.js';
+import type { JoinTokens } from './join-tokens.js';
 
 const migrations: readonly string[] = [
   `
-  CREATE TABLE join_token (
-    secret_hash TEXT PRIMARY KEY,
-    expires_at INTEGER NOT NULL
-  ) STRICT, WITHOUT ROWID;
   CREATE TABLE ack (
     node_id TEXT NOT NULL,
     acked_at INTEGER NOT NULL,
@@ -26,7 +18,7 @@ const migrations: readonly string[] = [
   `,
 ];
 
-/** Opens the control plane's own file of join tokens and acknowledgements. */
+/** Opens the control plane's own file of acknowledgements. */
 export function openClusterDatabase(path: string): SqliteDatabase {
   const database = openSqlite({ path });
   database.migrate(migrations);
@@ -34,15 +26,15 @@ export function openClusterDatabase(path: string): SqliteDatabase {
 }
 
 export interface ClusterMembersOptions {
-  readonly database: SqliteDatabase;
+  readonly tokens: JoinTokens;
   readonly state: () => GatewayState;
   /** Records a change of membership in the event log, where every control plane sees it. */
   readonly execute: (command: AdmitNode | RevokeNode, actor: string) => Promise<void>;
 }
 
 /**
- * Which nodes belong to the cluster, and which tokens let another one in. Membership is part of the
- * event log, and so the same for all control planes of it; a token is good at the one that issued it.
+ * Which nodes belong to the cluster, and who may join it. Membership is part of the event log, and so the
+ * same for all control planes of it; so are the tokens, in a log of their own.
  */
 export class ClusterMembers {
   readonly #options: ClusterMembersOptions;
@@ -51,26 +43,24 @@ export class ClusterMembers {
     this.#options = options;
   }
 
-  /** Makes a token that lets one node in until it expires. Its secret is stored hashed only. */
-  issueToken(caFingerprint256: string, expiresAt: number): string {
-    const token = createJoinToken(caFingerprint256);
-    this.#storeToken(hashJoinSecret(token), expiresAt);
-    return formatJoinToken(token);
+  /** Makes a token that lets one node in until it expires. */
+  issueToken(caFingerprint256: string, expiresAt: number): Promise<string> {
+    return this.#options.tokens.issue(caFingerprint256, expiresAt);
   }
 
   /**
-   * Spends a token and lets a node in; `false` if it is unknown, spent or expired. Of two at a time one
-   * gets in. If the log can't be written, the token stays good.
+   * Spends a token and lets a node in; `false` if the token is not good. If the node can't be recorded, it
+   * stays good.
    */
   async admit(token: JoinToken, node: ClusterNode): Promise<boolean> {
-    const secretHash = hashJoinSecret(token);
-    const expiresAt = this.#spendToken(secretHash, node.joinedAt);
-    if (expiresAt === undefined) return false;
+    const giveBack = await this.#options.tokens.spend(token, node.joinedAt);
+    if (giveBack === undefined) return false;
     try {
       await this.#options.execute({ type: 'AdmitNode', node }, `node ${node.name}`);
       return true;
     } catch (error) {
-      this.#storeToken(secretHash, expiresAt);
+      // If that fails too, the token is lost, which is better than good twice.
+      await giveBack().catch(() => undefined);
       throw error;
     }
   }
@@ -103,24 +93,5 @@ export class ClusterMembers {
   /** Resolves once it stands in the log; each control plane then cuts the node off. */
   revoke(nodeId: NodeId, actor: string): Promise<void> {
     return this.#options.execute({ type: 'RevokeNode', nodeId }, actor);
-  }
-
-  #storeToken(secretHash: string, expiresAt: number): void {
-    this.#options.database
-      .prepare('INSERT INTO join_token VALUES (?, ?)')
-      .run(secretHash, expiresAt);
-  }
-
-  /** @returns when the token would have expired; `undefined` if it was not good. */
-  #spendToken(secretHash: string, now: number): number | undefined {
-    const { database } = this.#options;
-    return database.write(() => {
-      database.prepare('DELETE FROM join_token WHERE expires_at <= ?').run(now);
-      return database
-        .prepare<{ expires_at: number }>(
-          'DELETE FROM join_token WHERE secret_hash = ? RETURNING expires_at',
-        )
-        .get(secretHash)?.expires_at;
-    });
   }
 }

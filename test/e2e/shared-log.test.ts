@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { AdminClient, idOf } from '../support/admin-client.js';
+import { joinCluster } from '../../data-plane/snapshot/join-cluster.js';
+import { type AdminAnswer, AdminClient, idOf } from '../support/admin-client.js';
 import { EventStoreDouble } from '../support/eventstore-double.js';
 import { eventually } from '../support/eventually.js';
 import { GatewayProcess } from '../support/gateway-process.js';
@@ -22,7 +23,10 @@ it('two control planes on one EventStoreDB log write at once, serve the same, an
   const start = async (name: string) => {
     const gateway = await GatewayProcess.start({
       dataDir: directory.path(name),
-      flags: ['--workers', '1', '--master-key', `file:${masterKey}`],
+      flags: [
+        ...['--workers', '1', '--master-key', `file:${masterKey}`],
+        ...['--cluster-ca-dir', directory.path('shared')],
+      ],
       env: { SIGNET_EVENT_LOG: double.connectionString },
     });
     onTestFinished(() => gateway.kill());
@@ -73,5 +77,47 @@ it('two control planes on one EventStoreDB log write at once, serve the same, an
   const plugins = (await admins[0]?.send('GET', '/plugins?size=100'))?.body;
   expect(plugins).toMatchObject({ total: 8 });
 
+  // A join token is good at either of them, once.
+  const [here, there] = gateways.map(({ adminUrl }) => new AdminClient(adminUrl));
+  const token = textOf(
+    await here?.send('POST', '/nodes/join-tokens', new URLSearchParams()),
+    'token',
+  );
+  const joinAt = (port: number, name: string) =>
+    joinCluster({
+      token,
+      dataDirectory: directory.path(name),
+      addresses: [{ host: '127.0.0.1', port }],
+      nodeName: name,
+    });
+  await joinAt(gateways[1].nodePort, 'third');
+  await expect(joinAt(gateways[0].nodePort, 'fourth')).rejects.toThrow('not valid');
+  await eventually(async () => {
+    const nodes = (await here?.send('GET', '/nodes'))?.body;
+    expect(nodes).toMatchObject({ total: 3 });
+  });
+
+  // The first credential, made at one, ends the development mode of both; so does its end.
+  const made = await here?.send(
+    'POST',
+    '/tokens',
+    new URLSearchParams({ name: 'ops', scopes: 'admin' }),
+  );
+  const operator = new AdminClient(gateways[1].adminUrl, textOf(made, 'token'));
+  await eventually(async () => {
+    expect((await there?.send('GET', '/apis'))?.status).toBe(401);
+    expect((await operator.send('GET', '/apis')).status).toBe(200);
+  });
+  expect((await operator.send('DELETE', `/tokens/${textOf(made, 'id')}`)).status).toBe(204);
+  expect((await operator.send('GET', '/apis')).status).toBe(401);
+  const atTheOther = new AdminClient(gateways[0].adminUrl, textOf(made, 'token'));
+  await eventually(async () => expect((await atTheOther.send('GET', '/apis')).status).toBe(401));
+
   for (const gateway of gateways) expect(await gateway.stop()).toBe(0);
 });
+
+function textOf(answer: AdminAnswer | undefined, field: string): string {
+  const { body } = answer ?? {};
+  const value = typeof body === 'object' && body !== null && Reflect.get(body, field);
+  return typeof value === 'string' ? value : expect.fail(`no ${field} in ${JSON.stringify(body)}`);
+}

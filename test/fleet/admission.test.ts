@@ -1,4 +1,4 @@
-import { chmodSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ConnectionOptions, connect } from 'node:tls';
 import { describe, expect, it } from 'vitest';
@@ -27,7 +27,8 @@ import { minuteMs, startControlPlane, startNode, type TestControlPlane } from '.
 
 const soon = { timeout: 5000, interval: 5 };
 
-async function joinFresh(plane: TestControlPlane, token = plane.token()): Promise<NodeIdentity> {
+async function joinFresh(plane: TestControlPlane, given?: string): Promise<NodeIdentity> {
+  const token = given ?? (await plane.token());
   const dataDirectory = await temporaryDirectory();
   return joinCluster({ dataDirectory, addresses: [plane.address], token, nodeName: 'joiner' });
 }
@@ -74,24 +75,24 @@ describe('joining', () => {
     const plane = await startControlPlane();
     const dataDirectory = await temporaryDirectory();
     const options = { dataDirectory, addresses: [plane.address], nodeName: 'n' };
-    const identity = await joinCluster({ ...options, token: plane.token() });
+    const identity = await joinCluster({ ...options, token: await plane.token() });
     expect(await readIdentity(dataDirectory)).toEqual(identity);
     expect(statSync(join(dataDirectory, 'node-identity.json')).mode & 0o077).toBe(0);
     for (const file of readdirSync(dataDirectory)) {
       expect(readFileSync(join(dataDirectory, file)).includes('PRIVATE KEY')).toBe(false);
     }
     expect(plane.registry.nodes()).toMatchObject([{ id: identity.nodeId, name: 'n' }]);
-    const unspent = plane.token();
+    const unspent = await plane.token();
     expect(await joinCluster({ ...options, token: unspent })).toEqual(identity);
     await joinFresh(plane, unspent);
   });
 
   it('refuses a token that was used, has expired, or was made up', async () => {
     const plane = await startControlPlane();
-    const token = plane.token();
+    const token = await plane.token();
     await joinFresh(plane, token);
     await expect(joinFresh(plane, token)).rejects.toThrow(JoinRefusedError);
-    const expired = plane.token();
+    const expired = await plane.token();
     plane.clock.offsetMs = 16 * minuteMs;
     await expect(joinFresh(plane, expired)).rejects.toThrow(JoinRefusedError);
     const madeUp = `signet-join-1.${plane.ca.fingerprint256}.${'A'.repeat(43)}`;
@@ -102,7 +103,7 @@ describe('joining', () => {
 
   it('lets one of two in that use the same token at the same time', async () => {
     const plane = await startControlPlane();
-    const token = plane.token();
+    const token = await plane.token();
     const outcomes = await Promise.allSettled([joinFresh(plane, token), joinFresh(plane, token)]);
     expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
   });
@@ -110,14 +111,14 @@ describe('joining', () => {
   it('sends no token to a server of another cluster', async () => {
     const plane = await startControlPlane();
     const other = await startControlPlane();
-    await expect(joinFresh(other, plane.token())).rejects.toThrow(/not of the cluster/);
+    await expect(joinFresh(other, await plane.token())).rejects.toThrow(/not of the cluster/);
     expect(other.logger.lines.some(({ message }) => message.includes('not admitted'))).toBe(false);
   });
 
   it('stores tokens as hashes', async () => {
     const directory = await temporaryDirectory();
     const plane = await startControlPlane({ directory });
-    const secret = plane.token().split('.')[2] ?? '';
+    const secret = (await plane.token()).split('.')[2] ?? '';
     await plane.close();
     expect(readFileSync(join(directory, 'cluster.sqlite')).includes(secret)).toBe(false);
     expect(statSync(join(directory, 'cluster-ca.key')).mode & 0o077).toBe(0);
@@ -200,7 +201,7 @@ describe('the stream', () => {
     const second = await startControlPlane({ ca, control, vault });
     control.bindHost(1);
     const dataDirectory = await temporaryDirectory();
-    const at = { dataDirectory, nodeName: 'n', token: first.token() };
+    const at = { dataDirectory, nodeName: 'n', token: await first.token() };
     const identity = await joinCluster({ ...at, addresses: [second.address, first.address] });
     const node = await startNode(second, { dataDirectory, identity });
     await node.link.whenCurrent();
@@ -229,7 +230,7 @@ describe('the stream', () => {
     const joined = await joinCluster({
       dataDirectory,
       addresses: [plane.address],
-      token: plane.token(),
+      token: await plane.token(),
       nodeName: 'n',
     });
     const { csrPem, keyPem } = await createCertificateRequest();
@@ -249,6 +250,25 @@ describe('the stream', () => {
 });
 
 describe('cluster CA', () => {
+  it('is one, also if several control planes make it at once', async () => {
+    const directory = await temporaryDirectory();
+    const opened = await Promise.all(
+      Array.from({ length: 8 }, () => openClusterCa(directory, Date.now())),
+    );
+    expect(new Set(opened.map((ca) => ca.fingerprint256)).size).toBe(1);
+    const secrets = opened.map((ca) => Buffer.from(ca.secretFor('test')).toString('hex'));
+    expect(new Set(secrets).size).toBe(1);
+    expect(readdirSync(directory).sort()).toEqual(['cluster-ca.crt', 'cluster-ca.key']);
+  });
+
+  it('refuses a certificate that is not of its key', async () => {
+    const directory = await temporaryDirectory();
+    await openClusterCa(directory, Date.now());
+    const { certificatePem } = await createCaPair(Date.now());
+    writeFileSync(join(directory, 'cluster-ca.crt'), certificatePem);
+    await expect(openClusterCa(directory, Date.now())).rejects.toThrow(/not the certificate of/);
+  });
+
   it('is the same after a restart, and refuses a key that others may read', async () => {
     const directory = await temporaryDirectory();
     const first = await openClusterCa(directory, Date.now());

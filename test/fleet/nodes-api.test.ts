@@ -155,7 +155,7 @@ describe('admin API: nodes', () => {
     expect((await admin.send('POST', '/nodes/join-tokens', { ttl_seconds: 'ever' })).status).toBe(
       400,
     );
-    const node = await startNode({ ...plane, token: () => String(made.json['token']) });
+    const node = await startNode({ ...plane, token: async () => String(made.json['token']) });
     await node.link.whenCurrent();
     expect((await admin.send('DELETE', `/nodes/${node.nodeId}`)).status).toBe(204);
     await expect.poll(() => node.link.status.isConnected, soon).toBe(false);

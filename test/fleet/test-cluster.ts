@@ -8,6 +8,7 @@ import {
   type ClusterMembersOptions,
   openClusterDatabase,
 } from '../../control-plane/distribution/cluster-members.js';
+import { JoinTokens } from '../../control-plane/distribution/join-tokens.js';
 import { NodeRegistry } from '../../control-plane/distribution/node-registry.js';
 import {
   type NodeServer,
@@ -44,6 +45,7 @@ import {
   pluginAdded,
   pluginUpdated,
 } from '../support/gateway-fixtures.js';
+import { openGrants } from '../support/grants.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { logId, type RecordingLogger, recordingLogger } from './snapshot-fixtures.js';
 
@@ -126,7 +128,7 @@ export interface TestControlPlane<
   /** Where "now" is moved to another time. */
   readonly clock: { offsetMs: number };
   /** A token good for a quarter of an hour. */
-  token(): string;
+  token(): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -172,7 +174,8 @@ export async function feedFrom<Control extends ControlState, Vault extends KeyVa
     await handler.execute(command, { actor, correlationId: 'test' });
   };
   const state = () => control.state;
-  const members = setup.members ?? new ClusterMembers({ database, state, execute });
+  const tokens = new JoinTokens(await openGrants(directory));
+  const members = setup.members ?? new ClusterMembers({ tokens, state, execute });
   const history = new AckHistory(database);
   const registry = new NodeRegistry({
     members,
@@ -250,7 +253,7 @@ export async function startNode(
     (await joinCluster({
       dataDirectory,
       addresses: [controlPlane.address],
-      token: controlPlane.token(),
+      token: await controlPlane.token(),
       nodeName,
     }));
   const logger = recordingLogger();

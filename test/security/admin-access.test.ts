@@ -8,6 +8,7 @@ import type { FoldedLog } from '../../control-plane/application/folded-log.js';
 import type { ApiId } from '../../shared/gateway-model.js';
 import { type AdminUnderTest, startAdmin } from '../support/admin-server.js';
 import { openStores, silentLogger } from '../support/control-plane.js';
+import { openGrants } from '../support/grants.js';
 import { OpensslBench } from '../support/openssl.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 
@@ -31,7 +32,7 @@ async function startGuarded({ host = '127.0.0.1', tls = false }: Setup = {}) {
   const stores = await openStores();
   let folded: FoldedLog | undefined;
   const access = await openAdminAccess({
-    dataDir,
+    grantLog: await openGrants(dataDir),
     listen: { host, port: 8001 },
     tlsFiles,
     requestHostOf: (nameOrId) => {
@@ -47,10 +48,7 @@ async function startGuarded({ host = '127.0.0.1', tls = false }: Setup = {}) {
     stores,
   );
   folded = admin.plane.folded;
-  onTestFinished(async () => {
-    await admin.close();
-    access.close();
-  });
+  onTestFinished(() => admin.close());
   return { access, admin, dataDir };
 }
 
@@ -185,7 +183,7 @@ describe('access to the admin API', () => {
     await expect(fetch(admin.url)).rejects.toThrow();
 
     const again = await openAdminAccess({
-      dataDir,
+      grantLog: await openGrants(dataDir),
       listen: { host: '0.0.0.0', port: 8001 },
       tlsFiles: { certPath: join(dataDir, 'admin.pem'), keyPath: join(dataDir, 'admin.key') },
       requestHostOf: () => undefined,
@@ -193,7 +191,6 @@ describe('access to the admin API', () => {
       logger: silentLogger,
     });
     expect(again.firstToken).toBeUndefined();
-    again.close();
   });
 
   it('lets a client certificate in that is known, as its own actor, and no other', async () => {

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { AccessStore } from '../../control-plane/access/access-store.js';
@@ -10,6 +9,7 @@ import {
   principalOf,
 } from '../../control-plane/access/guard.js';
 import type { Logger } from '../../shared/logger.js';
+import { openGrants } from '../support/grants.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 
 const silent: Logger = {
@@ -23,8 +23,8 @@ const silent: Logger = {
 async function guarded(mode: AccessMode, more: Partial<AccessOptions> = {}) {
   const time = { now: Date.parse('2026-06-01') };
   const clock = () => time.now;
-  const path = join(await temporaryDirectory(), 'access.sqlite');
-  const store = new AccessStore({ path, clock });
+  const directory = await temporaryDirectory();
+  const store = new AccessStore({ log: await openGrants(directory), clock });
   const app = Fastify();
   guardAdminApi(app, {
     store,
@@ -45,10 +45,7 @@ async function guarded(mode: AccessMode, more: Partial<AccessOptions> = {}) {
     reply.raw.writeHead(200).write('live\n');
   });
   app.get('/tokens', answerActor);
-  onTestFinished(async () => {
-    await app.close();
-    store.close();
-  });
+  onTestFinished(() => app.close());
   const issue = (name: string, ...scopes: CredentialRequest['scopes']) =>
     store.issue({ name, scopes }, 'test');
   const ask = (
@@ -58,7 +55,7 @@ async function guarded(mode: AccessMode, more: Partial<AccessOptions> = {}) {
     remoteAddress = '192.0.2.1',
   ) => app.inject({ method, url, headers: { host: 'localhost:8001', ...headers }, remoteAddress });
   const as = (token: string | undefined) => ({ authorization: `Bearer ${token}` });
-  return { app, store, path, time, issue, ask, as };
+  return { app, store, directory, time, issue, ask, as };
 }
 
 async function openStream(app: FastifyInstance, headers: Record<string, string> = {}) {
@@ -83,7 +80,7 @@ describe('a guarded admin API', () => {
 
   it('names the credential as the actor', async () => {
     const { issue, ask, as } = await guarded('guarded');
-    const { token } = issue('ci', 'write');
+    const { token } = await issue('ci', 'write');
     expect((await ask('POST', '/apis', as(token))).body).toBe('ci');
   });
 
@@ -110,15 +107,15 @@ describe('a guarded admin API', () => {
     ['certificates:other.test', 'POST', '/apis/shop/plugins', 403],
   ] as const)('with the scope %s: %s %s is answered %i', async (scope, method, url, status) => {
     const { issue, ask, as } = await guarded('guarded');
-    const { token } = issue('it', scope);
+    const { token } = await issue('it', scope);
     expect((await ask(method, url, as(token))).statusCode).toBe(status);
   });
 
   it('refuses a token from the moment it is revoked', async () => {
     const { issue, ask, as, store } = await guarded('guarded');
-    const { token, credential } = issue('ci', 'admin');
+    const { token, credential } = await issue('ci', 'admin');
     expect((await ask('GET', '/', as(token))).statusCode).toBe(200);
-    store.revoke(credential.id, 'test');
+    await store.revoke(credential.id, 'test');
     const answer = await ask('GET', '/', as(token));
     expect([answer.statusCode, answer.json()]).toEqual([
       401,
@@ -128,7 +125,7 @@ describe('a guarded admin API', () => {
 
   it('locks a guessing address out, longer each time, and nobody else', async () => {
     const { issue, ask, as, time } = await guarded('guarded');
-    const { token } = issue('ci', 'read');
+    const { token } = await issue('ci', 'read');
     for (let i = 0; i < 5; i++) {
       expect((await ask('GET', '/', as(wrongToken))).statusCode).toBe(401);
     }
@@ -152,18 +149,17 @@ describe('a guarded admin API', () => {
     ['is revoked by another process', 'soon'],
     ['expires', 'soon'],
   ])('ends an open stream when its credential %s, %s', async (how) => {
-    const { app, store, time, path } = await guarded('guarded');
-    const { token, credential } = store.issue(
+    const { app, store, time, directory } = await guarded('guarded');
+    const { token, credential } = await store.issue(
       { name: 'w', scopes: ['events'], expiresAt: time.now + 300 },
       'test',
     );
     const stream = await openStream(app, { authorization: `Bearer ${token}` });
     if (how === 'expires') time.now += 300;
-    else if (how === 'is revoked') store.revoke(credential.id, 'test');
+    else if (how === 'is revoked') await store.revoke(credential.id, 'test');
     else {
-      const other = new AccessStore({ path, clock: () => time.now });
-      onTestFinished(() => other.close());
-      other.revoke(credential.id, 'test');
+      const other = new AccessStore({ log: await openGrants(directory), clock: () => time.now });
+      await other.revoke(credential.id, 'test');
     }
     await expect(stream.text()).rejects.toThrow();
   });
@@ -177,8 +173,8 @@ describe('a guarded admin API', () => {
 
   it('does not lock out an address that shows an old token', async () => {
     const { issue, ask, as, store } = await guarded('guarded');
-    const { token, credential } = issue('old', 'read');
-    store.revoke(credential.id, 'test');
+    const { token, credential } = await issue('old', 'read');
+    await store.revoke(credential.id, 'test');
     for (let i = 0; i < 20; i++) {
       expect((await ask('GET', '/', as(token))).statusCode).toBe(401);
     }
@@ -188,7 +184,8 @@ describe('a guarded admin API', () => {
     const { issue, ask, as, time } = await guarded('guarded', {
       requestLimits: { perSecond: 10, burst: 3 },
     });
-    const [one, other] = [issue('one', 'read').token, issue('other', 'read').token];
+    const { token: one } = await issue('one', 'read');
+    const { token: other } = await issue('other', 'read');
     const statuses: number[] = [];
     for (let i = 0; i < 4; i++) statuses.push((await ask('GET', '/', as(one))).statusCode);
     expect(statuses).toEqual([200, 200, 200, 429]);
@@ -202,7 +199,7 @@ describe('a guarded admin API', () => {
       requestLimits: { perSecond: 10, burst: 10, badRequestCost: 5 },
     });
     app.get('/bad', (_request, reply) => reply.code(400).send());
-    const token = issue('one', 'admin').token;
+    const { token } = await issue('one', 'admin');
     const statuses: number[] = [];
     for (let i = 0; i < 3; i++) statuses.push((await ask('GET', '/bad', as(token))).statusCode);
     expect(statuses).toEqual([400, 400, 429]);
@@ -220,17 +217,17 @@ describe('development mode', () => {
 
   it('ends for good with the first credential', async () => {
     const { ask, as, issue, store } = await guarded('development');
-    const { token, credential } = issue('first', 'admin');
+    const { token, credential } = await issue('first', 'admin');
     expect((await ask('GET', '/')).statusCode).toBe(401);
     expect((await ask('GET', '/', as(token))).statusCode).toBe(200);
-    store.revoke(credential.id, 'first');
+    await store.revoke(credential.id, 'first');
     expect((await ask('GET', '/')).statusCode).toBe(401);
   });
 
   it('ends its open streams with the first credential', async () => {
     const { app, issue } = await guarded('development');
     const stream = await openStream(app);
-    issue('first', 'admin');
+    await issue('first', 'admin');
     await expect(stream.text()).rejects.toThrow();
   });
 

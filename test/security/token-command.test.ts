@@ -8,6 +8,7 @@ import { table } from '../../cli/table.js';
 import { openAdminAccess } from '../../control-plane/access/admin-access.js';
 import { startAdmin } from '../support/admin-server.js';
 import { silentLogger } from '../support/control-plane.js';
+import { openGrants } from '../support/grants.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 
 const noRoles = {
@@ -39,7 +40,7 @@ async function type(argv: readonly string[], token?: string) {
 async function startGuarded() {
   const dataDir = await temporaryDirectory();
   const access = await openAdminAccess({
-    dataDir,
+    grantLog: await openGrants(dataDir),
     listen: { host: '127.0.0.1', port: 8001 },
     tlsFiles: undefined,
     requestHostOf: () => undefined,
@@ -47,10 +48,7 @@ async function startGuarded() {
     logger: silentLogger,
   });
   const admin = await startAdmin({ ...access.callers, extensions: [access.extend] });
-  onTestFinished(async () => {
-    await admin.close();
-    access.close();
-  });
+  onTestFinished(() => admin.close());
   return { dataDir, url: admin.url };
 }
 

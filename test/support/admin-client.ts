@@ -16,8 +16,12 @@ export interface PluginUpload {
 /** Speaks to the admin API as Kong's page does: urlencoded APIs, multipart certificates. */
 export class AdminClient {
   readonly #url: string;
-  constructor(url: string) {
+  readonly #token: string | undefined;
+
+  /** @param token where the admin API asks for one. */
+  constructor(url: string, token?: string) {
     this.#url = url;
+    this.#token = token;
   }
 
   addApi(name: string, requestHost: string, upstreamUrl: string): Promise<AdminAnswer> {
@@ -60,6 +64,7 @@ export class AdminClient {
   ): Promise<AdminAnswer> {
     const response = await fetch(`${this.#url}${path}`, {
       method,
+      ...(this.#token !== undefined && { headers: { authorization: `Bearer ${this.#token}` } }),
       ...(body === undefined ? {} : { body }),
     });
     const text = await response.text();

@@ -21,7 +21,7 @@ import {
 export interface NodeRoutesOptions extends Fleet {
   readonly history: AckHistory;
   /** A token with which one node joins before `expiresAt`, in milliseconds since the epoch. */
-  readonly issueJoinToken: (expiresAt: number) => string;
+  readonly issueJoinToken: (expiresAt: number) => Promise<string>;
   /** Takes a node out of the cluster; it is cut off at once. */
   readonly revoke: (nodeId: NodeId, actor: string) => Promise<void>;
 }
@@ -68,9 +68,9 @@ export function addNodeRoutes(
     operations: {
       POST: {
         schema: { summary: 'Make a join token', response: { 201: tokenSchema } },
-        handle: (call) => {
+        handle: async (call) => {
           const expiresAt = clock() + 1000 * tokenSeconds(call);
-          const token = options.issueJoinToken(expiresAt);
+          const token = await options.issueJoinToken(expiresAt);
           void call.reply.code(201).send({ token, expires_at: expiresAt });
         },
       },

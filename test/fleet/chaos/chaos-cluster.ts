@@ -163,7 +163,7 @@ export class ChaosCluster {
     const { plane } = this.#running;
     const dataDirectory = join(directory, name);
     const addresses = [plane.address];
-    await joinCluster({ dataDirectory, addresses, token: plane.token(), nodeName: name });
+    await joinCluster({ dataDirectory, addresses, token: await plane.token(), nodeName: name });
     const node = new ChaosNode({
       name,
       dataDirectory,
