@@ -1,4 +1,5 @@
 import uws from 'uWebSockets.js';
+import { FileAccessLog } from '../../../data-plane/access-log/file-access-log.js';
 import { Gateway } from '../../../data-plane/proxy/gateway.js';
 import type { ProxyLimits } from '../../../data-plane/proxy/proxy-limits.js';
 import { trustOnly } from '../../../data-plane/proxy/trusted-proxies.js';
@@ -17,6 +18,8 @@ export interface GatewayProcessOptions {
   /** What the listeners say of every connection. */
   readonly serverName?: string;
   readonly upstreamTls?: { readonly verify: boolean; readonly ca?: string };
+  /** Records every request in this file. */
+  readonly accessLogFile?: string;
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
 }
 
@@ -40,6 +43,13 @@ function forwardingLogger(bound: Record<string, unknown>): Logger {
 
 const counters = { requestsTotal: 0, requestsActive: 0, upstreamFailures: 0, clientAborts: 0 };
 let draining = false;
+const accessLog =
+  options.accessLogFile === undefined
+    ? undefined
+    : new FileAccessLog(
+        { path: options.accessLogFile, format: 'json', percent: 100 },
+        forwardingLogger({}),
+      );
 const store = new MemoryStore(options.apis);
 const routes = new RouteTable(store);
 const gateway = new Gateway({
@@ -49,6 +59,7 @@ const gateway = new Gateway({
   counters,
   isDraining: () => draining,
   httpsPort: options.httpsPort ?? 8443,
+  ...(accessLog === undefined ? {} : { accessLog }),
   ...(options.limits === undefined ? {} : { limits: options.limits }),
   ...(options.trustedIps === undefined ? {} : { trustedProxies: trustOnly(options.trustedIps) }),
   ...(options.refuseMisdirected === undefined
@@ -121,4 +132,5 @@ process.on('uncaughtException', (error) => {
 process.on('disconnect', () => {
   for (const app of apps) app.close();
   gateway.close();
+  accessLog?.close();
 });

@@ -87,6 +87,13 @@ export class TestGateway {
     return await this.report<Report & LogLine>(matches);
   }
 
+  /** What was logged so far at a level. */
+  lines(level: string): readonly LogLine[] {
+    return this.#reports.filter((report): report is Report & LogLine => {
+      return report.type === 'log' && (report as Report & LogLine).level === level;
+    });
+  }
+
   /** Cannot be undone: see `isReusable`. */
   async drain(): Promise<void> {
     this.isReusable = false;
