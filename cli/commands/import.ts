@@ -1,13 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Command, Option } from 'commander';
 import { Piscina } from 'piscina';
-import {
-  type AdminConnection,
-  type AdminOptions,
-  addAdminFlags,
-  adminConnection,
-  text,
-} from '../admin-connection.js';
+import { type AdminOptions, addAdminFlags, adminConnection } from '../admin-connection.js';
 import { boundCertificates } from '../bound-certificates.js';
 import { type ImportPlan, planImport, textsOf } from '../import/plan-import.js';
 import type { PemContent } from '../import/read-pem-texts.js';
@@ -29,8 +23,6 @@ interface ImportOptions extends AdminOptions {
 }
 
 const textsPerTask = 64;
-/** Together they fill the appends of the log; a few more than fit into one keep the next one waiting. */
-const concurrency = 160;
 const refusedShown = 20;
 const whatIsRead = `
   kong       kong.yml of decK, kongfig or Kong: certificates, SNIs, routes, and apis with the ssl plugin
@@ -105,26 +97,16 @@ async function readAll(io: Io, texts: readonly PemText[]): Promise<PemContent[]>
 async function carryOut(io: Io, plan: ImportPlan, options: ImportOptions): Promise<UploadReport> {
   const admin = adminConnection(options);
   const bound = new Map(
-    (await boundCertificates(admin)).map((each) => [each.host.toLowerCase(), each]),
+    (await boundCertificates(admin)).map((each) => [each.host.toLowerCase(), each.fingerprint256]),
   );
-  if (options.dryRun === true) {
-    const unchanged = plan.uploads.filter(
-      ({ host, fingerprint256 }) => bound.get(host)?.fingerprint256 === fingerprint256,
-    ).length;
-    const known = plan.uploads.filter(({ host }) => bound.has(host)).length;
-    return {
-      ...{ added: plan.uploads.length - known, replaced: known - unchanged, unchanged },
-      ...{ refused: [], left: 0 },
-    };
-  }
   const interrupted = new AbortController();
   const interrupt = () => interrupted.abort();
   process.once('SIGINT', interrupt);
   const bar = new ProgressBar(io, 'certificates', plan.uploads.length);
   try {
     return await upload({
-      ...{ admin, bound, concurrency, uploads: plan.uploads, upstream: options.upstream },
-      apiByHost: await apisByHost(admin),
+      ...{ admin, bound, uploads: plan.uploads, upstream: options.upstream },
+      isDryRun: options.dryRun === true,
       signal: interrupted.signal,
       onProgress: (done) => bar.update(done),
     });
@@ -132,14 +114,6 @@ async function carryOut(io: Io, plan: ImportPlan, options: ImportOptions): Promi
     bar.clear();
     process.off('SIGINT', interrupt);
   }
-}
-
-async function apisByHost(admin: AdminConnection): Promise<Map<string, string>> {
-  const ids = new Map<string, string>();
-  for await (const api of admin.list('/apis')) {
-    ids.set(text(api, 'request_host').toLowerCase(), text(api, 'id'));
-  }
-  return ids;
 }
 
 function describe(report: UploadReport, refused: readonly Refused[], isDryRun: boolean): string {

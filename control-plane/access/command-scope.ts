@@ -28,6 +28,13 @@ export function mayCarryOut(
     }
     case 'DeletePlugin':
       return covers(state.plugins.get(command.id)?.apiId);
+    case 'BindCertificates':
+      // Not the APIs themselves.
+      return command.bindings.every(
+        ({ requestHost, newApi }) =>
+          coversHost(scopes, requestHost) &&
+          (newApi === undefined || state.apiIdByHost.has(requestHost.toLowerCase())),
+      );
     default:
       return false;
   }

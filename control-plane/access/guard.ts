@@ -7,12 +7,12 @@ import type { AccessMode } from './bind-rule.js';
 import { clientCertificateFingerprint } from './client-certificate.js';
 import { type Credential, developmentActor } from './credential.js';
 import { GuessLimiter, type GuessLimits, toNetwork } from './guess-limiter.js';
-import { concernsCertificates, requirementOf } from './needed-scope.js';
+import { concernsCertificates, namesHostsInBody, requirementOf } from './needed-scope.js';
 import { OpenRequests } from './open-requests.js';
 import { isFromTrustedPage, isLoopbackHost } from './origin.js';
 import { Refusal } from './refusal.js';
 import { RequestLimiter, type RequestLimits } from './request-limiter.js';
-import { coversHost, isGranted, type Scope } from './scope.js';
+import { coversHost, isGranted, isLimitedToHosts, type Scope } from './scope.js';
 import { parseToken } from './token.js';
 
 /** Who sends a request. */
@@ -184,7 +184,9 @@ class Guard {
   }
 
   #coversApi({ scopes }: Credential, request: FastifyRequest): boolean {
-    if (!concernsCertificates(request.method, request.routeOptions.url)) return false;
+    const { url: pattern } = request.routeOptions;
+    if (namesHostsInBody(request.method, pattern)) return isLimitedToHosts(scopes);
+    if (!concernsCertificates(request.method, pattern)) return false;
     const [nameOrId] = Object.values(request.params as Readonly<Record<string, string>>);
     return nameOrId !== undefined && coversHost(scopes, this.#options.requestHostOf(nameOrId));
   }

@@ -34,6 +34,11 @@ export function requirementOf(method: string, pattern: string | undefined): Requ
   }
 }
 
+/** Whether a request names its hosts in its body, so that only its command shows which they are. */
+export function namesHostsInBody(method: string, pattern: string | undefined): boolean {
+  return method === 'POST' && pattern === '/certificates';
+}
+
 /**
  * Whether a credential for the certificates of some hosts may use this route for an API of theirs: to
  * see the API, and to handle its plugins.

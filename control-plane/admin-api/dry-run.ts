@@ -1,14 +1,12 @@
 import type { GatewayEvent } from '../../shared/events.js';
 import type { CertificateId } from '../../shared/gateway-model.js';
-import type { CommandRejection } from '../application/command-outcome.js';
 import { bindingChanges } from '../domain/bindings.js';
 import { decide } from '../domain/decide.js';
 import { evolve } from '../domain/evolve.js';
 import type { GatewayState } from '../domain/state.js';
 import { refusalFor } from './kong-rejections.js';
 import { presentEvent } from './present-event.js';
-import type { Refusal } from './refusal.js';
-import type { PlannedWrite } from './write.js';
+import type { PlannedWrite, Write } from './write.js';
 
 interface BoundCertificate {
   readonly certificate_id: string;
@@ -39,7 +37,7 @@ export interface DryRunReport {
 export function dryRun(
   state: GatewayState,
   plan: (state: GatewayState) => PlannedWrite,
-  refuse: (rejection: CommandRejection) => Refusal = refusalFor,
+  { refuse = refusalFor, report }: Pick<Write, 'refuse' | 'report'> = {},
 ): DryRunReport {
   const { command, warnings = [] } = plan(state);
   const decision = decide(state, command);
@@ -75,6 +73,7 @@ export function dryRun(
       each.after === null ? [each.request_host] : [],
     ),
     warnings,
+    ...report?.(events, after),
   };
 }
 

@@ -233,7 +233,7 @@ function isUnder(plugin: SslPlugin | undefined, api: Api | undefined): boolean {
   return plugin !== undefined && (api === undefined || plugin.apiId === api.id);
 }
 
-function rulesOf(admin: AdminContext, { request }: Call): IntakeRules {
+export function rulesOf(admin: AdminContext, { request }: Call): IntakeRules {
   const allowed = queryOf(request).get('allow_expired')?.toLowerCase() === 'true';
   return { now: admin.clock(), allowExpired: admin.allowExpiredCertificates || allowed };
 }

@@ -34,6 +34,8 @@ export interface Resource {
    */
   readonly lookup?: (request: FastifyRequest) => void;
   readonly operations: { readonly [M in Method]?: Operation };
+  /** The most fields a JSON body may have, where it may hold a list of entities. */
+  readonly maxFields?: number;
   /** Signet's own: refusals are problem details (RFC 9457), not Kong's bodies. */
   readonly problems?: true;
 }
@@ -49,7 +51,7 @@ export function pathParameter({ params }: FastifyRequest, name: string): string 
  * body (400), unknown entity (404), method (405), then the operation's own.
  */
 export function addResource(server: FastifyInstance, resource: Resource): void {
-  const { path, lookup, operations, problems } = resource;
+  const { path, lookup, operations, problems, maxFields } = resource;
   for (const method of methods) {
     const operation = operations[method];
     server.route({
@@ -59,7 +61,9 @@ export function addResource(server: FastifyInstance, resource: Resource): void {
       config: problems ? { problems } : {},
       handler: async (request, reply) => {
         const hasBody = method === 'POST' || method === 'PUT' || method === 'PATCH';
-        const parameters: RawObject = hasBody ? await readParameters(request) : new Map();
+        const parameters: RawObject = hasBody
+          ? await readParameters(request, maxFields)
+          : new Map();
         if (operation === undefined) {
           lookup?.(request);
           throw methodNotAllowed();

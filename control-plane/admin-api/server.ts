@@ -11,6 +11,7 @@ import { problemOf } from './problem.js';
 import { notFound, Refusal } from './refusal.js';
 import { addApiPluginRoutes } from './routes/api-plugins.js';
 import { addApiRoutes } from './routes/apis.js';
+import { addCertificatesRoute } from './routes/certificates.js';
 import { addNodeInformationRoutes } from './routes/node-information.js';
 import { addPluginRoutes } from './routes/plugins.js';
 import { endUnusedConnections } from './unused-connections.js';
@@ -92,6 +93,7 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ad
   addApiRoutes(server, options);
   addApiPluginRoutes(server, options);
   addPluginRoutes(server, options);
+  addCertificatesRoute(server, options);
   for (const extend of options.extensions ?? []) extend(server, options);
 
   return {

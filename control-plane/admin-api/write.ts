@@ -40,6 +40,8 @@ export interface Write {
   readonly plan: (state: GatewayState) => PlannedWrite;
   /** Words for the domain's no; Kong's unless given. */
   readonly refuse?: (rejection: CommandRejection) => Refusal;
+  /** What a dry run says beside the events and bindings. */
+  readonly report?: (events: readonly GatewayEvent[], after: GatewayState) => object;
   /** From the events and the state after them, so that a repeated request is answered alike. */
   readonly answer: (events: readonly GatewayEvent[], after: GatewayState) => Answer;
 }
@@ -60,7 +62,7 @@ export async function write(each: Write): Promise<void> {
   if (isDryRun(request)) {
     // Past the route's response schema, which describes what the write itself would answer.
     const plan = (state: GatewayState) => authorised(each, state);
-    const report = JSON.stringify(dryRun(folded.state, plan, each.refuse));
+    const report = JSON.stringify(dryRun(folded.state, plan, each));
     await reply.type('application/json; charset=utf-8').serializer(String).send(report);
     return;
   }

@@ -137,12 +137,14 @@ export class CommandHandler {
   /** Settles every command of the batch, or puts what did not fit back to the front of the queue. */
   async #carryOut(batch: readonly Pending[]): Promise<void> {
     const { folded, logger } = this.#options;
-    let open = await this.#storeKeys(batch);
+    let open = await this.#storeKeys(batch, ({ command }) => likelyEvents(folded.state, command));
     for (let conflicts = 0; open.length > 0; ) {
       const plan = this.#plan(open);
-      if (plan.keysMissing.length > 0) {
-        const stored = new Set(await this.#storeKeys(plan.keysMissing, true));
-        open = open.filter((each) => !plan.keysMissing.includes(each) || stored.has(each));
+      const { keysMissing } = plan;
+      if (keysMissing.size > 0) {
+        const named = (each: Pending) => keysMissing.get(each) ?? [];
+        const stored = new Set(await this.#storeKeys([...keysMissing.keys()], named));
+        open = open.filter((each) => !keysMissing.has(each) || stored.has(each));
         if (conflicts++ > maxConflicts) throw new KeyMissingError();
         continue;
       }
@@ -169,13 +171,14 @@ export class CommandHandler {
   }
 
   /** Stores the keys of uploads, in parallel; a command whose key cannot be stored fails by itself. */
-  async #storeKeys(batch: readonly Pending[], all = false): Promise<Pending[]> {
-    const { folded } = this.#options;
+  async #storeKeys(
+    batch: readonly Pending[],
+    eventsOf: (pending: Pending) => readonly GatewayEvent[],
+  ): Promise<Pending[]> {
     const stored = await Promise.all(
       batch.map(async (pending) => {
-        if (!all && !mayUpload(folded.state, pending)) return pending;
         try {
-          await pending.custody.store();
+          await pending.custody.store(eventsOf(pending));
           return pending;
         } catch (error) {
           if (error instanceof KeyErasedError) {
@@ -191,7 +194,7 @@ export class CommandHandler {
   /** Decides one command after the other, each on the state that the one before it leads to. */
   #plan(open: readonly Pending[]) {
     const planned: Planned[] = [];
-    const keysMissing: Pending[] = [];
+    const keysMissing = new Map<Pending, readonly GatewayEvent[]>();
     const toAppend: EventToAppend[] = [];
     let state = this.#options.folded.state;
     let chain = this.#options.folded.chain;
@@ -200,7 +203,7 @@ export class CommandHandler {
       const decided = judge(state, chain.revision, pending);
       const events = decided.events.slice(0, maxEventsPerAppend);
       if (toAppend.length + events.length > maxEventsPerAppend) break;
-      if (!pending.custody.holdsKeysOf(events)) keysMissing.push(pending);
+      if (!pending.custody.holdsKeysOf(events)) keysMissing.set(pending, events);
       const unfinished = events.length < decided.events.length;
       const encoded = this.#encode(chain, pending, events, unfinished);
       taken++;
@@ -272,7 +275,7 @@ export class CommandHandler {
     }
   }
 
-  async #settle({ pending, recorded, outcome, unfinished }: Planned): Promise<void> {
+  async #settle({ pending, outcome, unfinished }: Planned): Promise<void> {
     if (unfinished && outcome.status === 'recorded') {
       pending.earlier = outcome.events;
       pending.before = outcome.before;
@@ -280,6 +283,7 @@ export class CommandHandler {
       return;
     }
     pending.settle(outcome);
+    const recorded = outcome.status === 'recorded' ? outcome.events : [];
     await pending.custody.release(
       recorded.map(({ event }) => event),
       this.#options.logger,
@@ -316,8 +320,8 @@ function refuse(rejection: CommandRejection): Judged {
   return { events: [], refusal: { status: 'rejected', rejection } };
 }
 
-/** Whether the command is likely to record an upload, so that its key should be stored beforehand. */
-function mayUpload(state: GatewayState, { command }: Pending): boolean {
+/** What the command is likely to record: keys of these uploads should be stored beforehand. */
+function likelyEvents(state: GatewayState, command: Command): readonly GatewayEvent[] {
   const decision = decide(state, command);
-  return decision.accepted && decision.events.some(({ type }) => type === 'CertUploaded');
+  return decision.accepted ? decision.events : [];
 }

@@ -30,15 +30,23 @@ export class KeyCustody {
     return keysOf(events).every((keyId) => this.#stored.has(keyId));
   }
 
-  /** Stores every key that came with the command and is not stored yet. Durable once resolved. */
-  async store(): Promise<void> {
-    for (const [keyId, material] of this.#materials) {
-      if (this.#stored.has(keyId)) continue;
-      const keyPem =
-        material.kind === 'pem' ? material.keyPem : await this.#vault.open(material.of);
-      await this.#vault.put(keyId, keyPem);
-      this.#stored.add(keyId);
-    }
+  /**
+   * Stores the keys of the uploads among `events`, together: they may share one disk sync. Durable once
+   * resolved. @throws Error the first one's, once all are settled
+   */
+  async store(events: readonly GatewayEvent[]): Promise<void> {
+    const missing = keysOf(events).filter((keyId) => !this.#stored.has(keyId));
+    const settled = await Promise.allSettled(missing.map((keyId) => this.#storeOne(keyId)));
+    for (const each of settled) if (each.status === 'rejected') throw each.reason;
+  }
+
+  async #storeOne(keyId: KeyId): Promise<void> {
+    const material = this.#materials.get(keyId);
+    // It does not come into the vault by itself; `holdsKeysOf` tells.
+    if (material === undefined) return;
+    const keyPem = material.kind === 'pem' ? material.keyPem : await this.#vault.open(material.of);
+    await this.#vault.put(keyId, keyPem);
+    this.#stored.add(keyId);
   }
 
   /** Erases what the recorded events do not name. A failure leaves an orphan for the next sweep. */

@@ -99,6 +99,24 @@ export interface DeletePlugin {
   readonly under?: ApiId;
 }
 
+/** One host and the certificate that it is to serve. */
+export interface HostBinding {
+  readonly requestHost: string;
+  readonly certificate: Certificate;
+  /** The API to add if none has this host; absent: the host is refused then. */
+  readonly newApi?: AddApi;
+  /** The plugin to add if the host's API has none. */
+  readonly newPlugin: Pick<AddPlugin, 'id' | 'createdAt' | 'settings'>;
+  /** What a plugin that is there gets beside the certificate. */
+  readonly changes: Partial<PluginSettings>;
+}
+
+/** Many hosts at once; each is bound, or refused, by itself. */
+export interface BindCertificates {
+  readonly type: 'BindCertificates';
+  readonly bindings: readonly HostBinding[];
+}
+
 /** What is to be as it was: everything, one API with its plugin, or the API of one `request_host`. */
 export type RollbackScope =
   | { readonly kind: 'everything' }
@@ -154,6 +172,7 @@ export type Command =
   | ReplacePlugin
   | ChangePlugin
   | DeletePlugin
+  | BindCertificates
   | Rollback
   | CreateLog
   | EraseKey

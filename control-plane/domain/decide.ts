@@ -1,5 +1,6 @@
 import type { Command, CreateLog, EraseKey, RecordServed } from './commands.js';
 import { addApi, changeApi, deleteApi, replaceApi } from './decide-api.js';
+import { bindCertificates } from './decide-bindings.js';
 import { addPlugin, changePlugin, deletePlugin, replacePlugin } from './decide-plugin.js';
 import { accept, type Decision, reject } from './decision.js';
 import { rollback } from './rollback.js';
@@ -27,6 +28,8 @@ export function decide(state: GatewayState, command: Command): Decision {
       return changePlugin(state, command);
     case 'DeletePlugin':
       return deletePlugin(state, command);
+    case 'BindCertificates':
+      return bindCertificates(state, command);
     case 'Rollback':
       return rollback(state, command);
     case 'CreateLog':

@@ -20,6 +20,7 @@ interface Operation {
 interface BodySchema {
   readonly properties: Record<string, BodySchema & { readonly type: string }>;
   readonly required?: readonly string[];
+  readonly items?: BodySchema;
 }
 interface OpenApi {
   readonly openapi: string;
@@ -63,6 +64,7 @@ function bodyOf(schema: BodySchema, n: number): Record<string, unknown> {
   for (const [name, field] of Object.entries(schema.properties)) {
     if (name in known) body[name] = known[name];
     else if (field.type === 'object') body[name] = bodyOf(field, n);
+    else if (field.items !== undefined) body[name] = [bodyOf(field.items, n)];
     else if (field.type === 'boolean') body[name] = true;
   }
   return body;

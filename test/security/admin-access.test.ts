@@ -62,11 +62,16 @@ async function makeToken(admin: AdminUnderTest, body: object, headers = {}) {
   return { status: answer.status, body: answer.json as unknown as Record<string, string> };
 }
 
-function pairFor(host: string) {
+function pemFor(host: string) {
   const key = bench.key('EC', 'ec_paramgen_curve:P-256');
+  return { cert: bench.certificate(key, { names: [host] }), key };
+}
+
+function pairFor(host: string) {
+  const { cert, key } = pemFor(host);
   const form = new FormData();
   form.set('name', 'ssl');
-  form.set('config.cert', bench.certificate(key, { names: [host] }));
+  form.set('config.cert', cert);
   form.set('config.key', key);
   return form;
 }
@@ -169,6 +174,21 @@ describe('access to the admin API', () => {
     expect((await admin.send('POST', '/plugins', pairFor('x'), acme)).status).toBe(403);
     expect((await admin.send('DELETE', '/apis/mine', undefined, acme)).status).toBe(403);
     expect((await admin.send('GET', '/apis', undefined, acme)).status).toBe(403);
+    const bind = (entry: object) =>
+      admin.send('POST', '/certificates', JSON.stringify({ certificates: [entry] }), json);
+    const config = pemFor('mine.test');
+    const api = { upstream_url: 'http://127.0.0.1:9000' };
+    expect((await bind({ request_host: 'mine.test', api, config })).status).toBe(200);
+    expect((await bind({ request_host: 'other.test', config })).status).toBe(403);
+    // No API of its own, not even for a host that it covers.
+    await admin.send('DELETE', '/apis/other', undefined, ops);
+    const beyond = JSON.stringify({ name: 'wide', scopes: ['certificates:*.wide.test'] });
+    const wide = await admin.send('POST', '/tokens', beyond, { ...json, ...ops });
+    const widened = { 'content-type': 'application/json', ...bearer(`${wide.json['token']}`) };
+    const fresh = { request_host: 'a.wide.test', api, config };
+    const body2 = JSON.stringify({ certificates: [fresh] });
+    expect((await admin.send('POST', '/certificates', body2, widened)).status).toBe(403);
+
     const off = JSON.stringify({ enabled: false });
     expect((await admin.send('PATCH', path, off, json)).status).toBe(200);
     expect((await admin.send('DELETE', path, undefined, acme)).status).toBe(204);

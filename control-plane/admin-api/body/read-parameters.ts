@@ -7,13 +7,18 @@ import { JsonFault, parseStrictJson } from './strict-json.js';
 /**
  * The parameters of a request's body, whatever form they come in: JSON, urlencoded or multipart; nested,
  * dotted or both.
+ *
+ * @param maxFields of JSON, which alone can hold lists
  * @throws Refusal 400 for a body that cannot be read, 413 for one that is too large.
  */
-export async function readParameters(request: FastifyRequest): Promise<RawObject> {
+export async function readParameters(
+  request: FastifyRequest,
+  maxFields: number = bodyLimits.fields,
+): Promise<RawObject> {
   const type = mediaType(request);
   if (type === 'multipart/form-data') return readMultipart(request);
   const text = request.body instanceof Buffer ? request.body.toString('utf8') : '';
-  if (type === 'application/json') return readJson(text);
+  if (type === 'application/json') return readJson(text, maxFields);
   if (type === 'application/x-www-form-urlencoded') return readUrlEncoded(text);
   throw new Refusal(415);
 }
@@ -22,9 +27,9 @@ export function mediaType(request: FastifyRequest): string {
   return (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }
 
-function readJson(text: string): RawObject {
+function readJson(text: string, maxFields: number): RawObject {
   try {
-    return parseStrictJson(text);
+    return parseStrictJson(text, maxFields);
   } catch (error) {
     if (!(error instanceof JsonFault)) throw error;
     const reason = error.message === 'it is not JSON' ? '' : `: ${error.message}`;

@@ -8,8 +8,8 @@ export class JsonFault extends Error {}
  * before anything is built of it: `JSON.parse` alone would let the last duplicate win unseen.
  * @throws JsonFault
  */
-export function parseStrictJson(text: string): RawObject {
-  scan(text);
+export function parseStrictJson(text: string, maxFields: number = bodyLimits.fields): RawObject {
+  scan(text, maxFields);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -32,7 +32,7 @@ function toRaw(value: unknown): RawValue {
 }
 
 /** Walks over the text's structure; what is no JSON at all is left for the parser to refuse. */
-function scan(text: string): void {
+function scan(text: string, maxFields: number): void {
   const open: (Set<string> | undefined)[] = [];
   let keys = 0;
   for (let at = 0; at < text.length; at++) {
@@ -45,7 +45,7 @@ function scan(text: string): void {
     } else if (char === '"') {
       const end = stringEnd(text, at);
       if (isFollowedByColon(text, end + 1)) {
-        if (++keys > bodyLimits.fields) throw new JsonFault('it has too many fields');
+        if (++keys > maxFields) throw new JsonFault('it has too many fields');
         noteKey(open.at(-1), text.slice(at, end + 1));
       }
       at = end;

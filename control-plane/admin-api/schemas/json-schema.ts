@@ -16,6 +16,7 @@ export interface JsonSchema {
   readonly properties?: { readonly [name: string]: JsonSchema };
   readonly additionalProperties?: boolean | JsonSchema;
   readonly items?: JsonSchema;
+  readonly maxItems?: number;
   readonly anyOf?: readonly JsonSchema[];
 }
 
