@@ -80,8 +80,10 @@ function whyUnreadable(error: unknown): string {
     : `${error}`;
 }
 
-function idOf(key: KeyObject): string {
+/** The numbers of the public key. OpenSSL 3 takes twenty times as long to write them as DER. */
+function idOf(publicKey: KeyObject): string {
+  const { kty, crv, x, y, n, e } = publicKey.export({ format: 'jwk' });
   return createHash('sha256')
-    .update(key.export({ type: 'spki', format: 'der' }))
+    .update(JSON.stringify([kty, crv, x, y, n, e]))
     .digest('hex');
 }

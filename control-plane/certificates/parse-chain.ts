@@ -105,7 +105,7 @@ function checkChain(
 
 function publicKeyAlgorithm(certificate: X509Certificate) {
   try {
-    return keyAlgorithm(certificate.publicKey, 'cert');
+    return keyAlgorithm(certificate.publicKey, certificate.raw, 'cert');
   } catch {
     return refused('cert', 'key-kind-unsupported', 'its public key does not parse');
   }

@@ -2,7 +2,8 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 import type { KeyAlgorithm } from '../../shared/gateway-model.js';
 import { type Intake, refused, taken } from './intake-fault.js';
 import { keyAlgorithm } from './key-kind.js';
-import { type PemBlock, readPemBlocks } from './pem.js';
+import { readP256Key } from './p256-key.js';
+import { type PemBlock, readPemBlocks, toPem } from './pem.js';
 import { isConsistentRsaKey } from './rsa-consistency.js';
 
 /** A private key that the TLS engine can load. */
@@ -49,6 +50,10 @@ export function parsePrivateKey(text: string): Intake<ParsedKey> {
 }
 
 function parseBlock(block: PemBlock, type: 'pkcs8' | 'pkcs1' | 'sec1'): Intake<ParsedKey> {
+  const p256 = type === 'pkcs1' ? undefined : readP256Key(block.der, type);
+  if (p256 !== undefined) {
+    return taken({ algorithm: 'p-256', key: p256.key, keyPem: toPem('PRIVATE KEY', p256.der) });
+  }
   let key: KeyObject;
   try {
     key = createPrivateKey({ key: block.der, format: 'der', type });
@@ -56,7 +61,7 @@ function parseBlock(block: PemBlock, type: 'pkcs8' | 'pkcs1' | 'sec1'): Intake<P
     // OpenSSL's message may quote the input.
     return refused('key', 'key-unreadable', `the ${block.label} block does not parse`);
   }
-  const algorithm = keyAlgorithm(key, 'key');
+  const algorithm = keyAlgorithm(key, block.der, 'key');
   if (!algorithm.ok) return algorithm;
   if (key.asymmetricKeyType === 'rsa' && !isConsistentRsaKey(key)) {
     return refused('key', 'key-inconsistent', 'the numbers of the RSA key contradict each other');

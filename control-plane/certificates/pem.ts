@@ -69,6 +69,12 @@ export function readPemBlocks(
   return taken(blocks);
 }
 
+/** One block, in lines of 64 characters, without a line break at its end. */
+export function toPem(label: string, der: Buffer): string {
+  const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
+  return [`${begin}${label}${dashes}`, ...lines, `${end}${label}${dashes}`].join('\n');
+}
+
 function readBody(label: string, body: string): PemBlock | undefined {
   const headers = /^\s*(?:[A-Za-z-]+:[^\n]*\n)+\s*\n/.exec(body)?.[0] ?? '';
   const text = body.slice(headers.length).replace(/\s+/g, '');
