@@ -9,6 +9,7 @@ import type { Logger } from '../shared/logger.js';
 import type { Listening, RunningRole } from '../shared/running.js';
 import { product, version } from '../shared/version.js';
 import { checkEngineBuild } from './engine-build.js';
+import { Histogram } from './metrics/histogram.js';
 import { NodeHealthReport } from './node-health.js';
 import { openDefaultCertificate } from './open-default-certificate.js';
 import type { ServingSettings } from './serving/messages.js';
@@ -66,7 +67,8 @@ async function start(
   await health.refresh();
   closing.add(() => health.close());
 
-  const applier = snapshotApplier(store, supervisor, logger);
+  const applySeconds = new Histogram();
+  const applier = snapshotApplier(store, supervisor, logger, applySeconds);
   const link = connectToControlPlane(
     {
       addresses: config.controlPlanes,
@@ -99,6 +101,7 @@ async function start(
       health: () => health.current,
       stats: () => health.stats,
       link: () => link.status,
+      applied: () => applySeconds.read(),
       snapshot: () => ({ revision: store.revision, digest: store.digest }),
       clock: Date.now,
     });

@@ -8,10 +8,10 @@ import {
 } from 'prom-client';
 import type { NodeRegistry, NodeStatus } from '../distribution/node-registry.js';
 import type { ControlState } from '../ports/control-state.js';
-import { soonestExpiries } from './soonest-expiries.js';
+import { expiriesOf, maxHostsShown } from './expiries.js';
 
-/** Labels by host would grow with the fleet; what an alert needs is which hosts end first. */
-const maxHostsShown = 100;
+const expiryWindowsDays = [0, 1, 7, 14, 30];
+const dayMs = 86_400_000;
 /** From a fast disk's sync to a slow network's. */
 const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 /** Revisions whose time is kept for nodes that have yet to acknowledge them. */
@@ -75,8 +75,20 @@ export class ControlMetrics {
       registers: [this.registry],
       collect() {
         this.reset();
-        for (const { host, notAfter } of soonestExpiries(control.state, maxHostsShown)) {
+        for (const { host, notAfter } of expiriesOf(control.state).soonest) {
           this.set({ host }, notAfter / 1000);
+        }
+      },
+    });
+    new Gauge({
+      name: 'signet_expiring_hosts',
+      help: 'Hosts whose bound certificate ends within so many days; 0: it has ended.',
+      labelNames: ['within_days'],
+      registers: [this.registry],
+      collect() {
+        for (const days of expiryWindowsDays) {
+          const ended = expiriesOf(control.state).endedBy(Date.now() + days * dayMs);
+          this.set({ within_days: String(days) }, ended);
         }
       },
     });

@@ -48,6 +48,11 @@ export class FileAccessLog implements AccessLog {
     });
   }
 
+  /** Lines that a disk which did not keep up has cost. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
   record(entry: AccessEntry): void {
     if (this.#share < 1 && Math.random() >= this.#share) return;
     this.#file.write(accessLine(this.#settings.format, entry, new Date()));

@@ -7,9 +7,20 @@ import type { CertificateSource } from './certificate-source.js';
 import { type ContextName, parseContextName } from './context-name.js';
 import type { TlsApp, TlsAppOwner } from './tls-app.js';
 
+/** Plain numbers that handshakes count up; whoever made them reads them at any time. */
+export interface NameCounters {
+  /** Names with no certificate of their own. */
+  namesUnknown: number;
+  /** What is no host name, or one in yet another spelling. */
+  namesUnusable: number;
+  /** Certificates that could not be loaded. */
+  namesFailed: number;
+}
+
 export interface GenerationOptions {
   readonly source: CertificateSource;
   readonly logger: Logger;
+  readonly counters: NameCounters;
   /** Contexts above which a generation asks to be replaced. */
   readonly contextBudget: number;
   /** Contexts for names in other than lower case; clients beyond it get the default certificate. */
@@ -102,8 +113,10 @@ export class Generation implements TlsAppOwner {
     this.#options.enterHandshake();
     try {
       const name = parseContextName(sni);
-      if (name !== undefined) this.#show(name);
+      if (name === undefined) this.#options.counters.namesUnusable += 1;
+      else this.#show(name);
     } catch (error) {
+      this.#options.counters.namesFailed += 1;
       // Thrown on, it would end the worker; so only this name goes without its certificate.
       this.#options.logger.error({ err: error }, 'could not make a TLS context');
     }
@@ -114,11 +127,13 @@ export class Generation implements TlsAppOwner {
   }
 
   #show({ host, spelling }: ContextName): void {
-    const { source, contextBudget } = this.#options;
+    const { source, contextBudget, counters } = this.#options;
     if (this.app.has(spelling)) this.#couldNotLoad(host);
     const binding = source.binding(host);
     const certificate = binding && source.certificate(binding);
     if (certificate === undefined || (spelling !== host && !this.#takeSpelling())) {
+      if (certificate === undefined) counters.namesUnknown += 1;
+      else counters.namesUnusable += 1;
       this.#history.add(host);
       return;
     }
@@ -132,7 +147,8 @@ export class Generation implements TlsAppOwner {
 
   /** The engine asks for a name that it was given: the pair could not be loaded, whatever the reason. */
   #couldNotLoad(host: Hostname): void {
-    const { source, logger } = this.#options;
+    const { source, logger, counters } = this.#options;
+    counters.namesFailed += 1;
     const certificateId = this.#shown.get(host);
     if (certificateId === undefined || source.isRejected(certificateId)) return;
     const reason = 'the TLS engine can not load this kind of certificate';

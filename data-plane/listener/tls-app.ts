@@ -48,6 +48,7 @@ export class TlsApp {
   #webSockets = 0;
   #lastWebSocketClosed: (() => void) | undefined;
   #accepted = 0;
+  #contextsBuilt = 0;
 
   /** @param socketPath where this thread makes test handshakes with the app, until it is closed. */
   constructor(options: TlsAppOptions, socketPath: string) {
@@ -83,6 +84,11 @@ export class TlsApp {
     return this.#accepted;
   }
 
+  /** Contexts ever made. */
+  get contextsBuilt(): number {
+    return this.#contextsBuilt;
+  }
+
   get contexts(): number {
     return this.#names.size;
   }
@@ -114,6 +120,7 @@ export class TlsApp {
     // back. It also leaves no name browsed, as `any` after the name's removal writes to freed memory.
     this.#app.domain('').any('/*', this.#answerDefault);
     this.#names.add(spelling);
+    this.#contextsBuilt += 1;
   }
 
   /**

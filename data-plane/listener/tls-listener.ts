@@ -31,6 +31,7 @@ export interface TlsListenerStats {
   readonly draining: number;
   readonly generations: number;
   readonly contexts: number;
+  readonly contextsBuilt: number;
   /** Apps given up for good, each about 90 KB until the thread ends. */
   readonly discarded: number;
 }
@@ -75,6 +76,7 @@ export class TlsListener {
   #generationCount = 0;
   #discarded = 0;
   #acceptedByDiscarded = 0;
+  #contextsOfDiscarded = 0;
   #replacedAt = 0;
   #work: Promise<unknown> = Promise.resolve();
   #isClosed = false;
@@ -98,15 +100,18 @@ export class TlsListener {
     let connections = 0;
     let accepted = this.#acceptedByDiscarded;
     let contexts = 0;
+    let contextsBuilt = this.#contextsOfDiscarded;
     for (const app of this.#apps) {
       connections += app.connections;
       accepted += app.accepted;
       contexts += app.contexts;
+      contextsBuilt += app.contextsBuilt;
     }
     return {
       connections,
       accepted,
       contexts,
+      contextsBuilt,
       draining: this.#draining.size,
       generations: this.#generationCount,
       discarded: this.#discarded,
@@ -243,6 +248,7 @@ export class TlsListener {
     this.#apps.delete(app);
     this.#discarded += 1;
     this.#acceptedByDiscarded += app.accepted;
+    this.#contextsOfDiscarded += app.contextsBuilt;
     if (this.#discarded % maxDiscarded === 0) this.#options.wornOut();
   }
 

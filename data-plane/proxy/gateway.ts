@@ -1,6 +1,7 @@
 import type { HttpRequest, HttpResponse, WebSocketBehavior } from 'uWebSockets.js';
 import type { Logger } from '../../shared/logger.js';
 import type { AccessLog } from '../access-log/access-log.js';
+import { RequestMeter } from '../metrics/request-meter.js';
 import type { RouteTable } from '../routing/route-table.js';
 import type { Downstream, GatewayHandler } from './client/downstream.js';
 import { EngineTurn } from './client/engine-turn.js';
@@ -32,6 +33,8 @@ export interface GatewayOptions {
   /** `signet/<version>`: the value of `Server` and `Via`. */
   readonly product: string;
   readonly counters: ProxyCounters;
+  /** Default: nobody reads it. */
+  readonly meter?: RequestMeter;
   /** While true, connections are closed after their answer. */
   readonly isDraining: () => boolean;
   readonly limits?: Partial<ProxyLimits>;
@@ -63,6 +66,7 @@ export interface GatewayContext {
   readonly active: Set<Forwarding>;
   readonly relays: WebSocketRelays;
   readonly requestIds: RequestIds;
+  readonly meter: RequestMeter;
 }
 
 const deadlineCheckMs = 1_000;
@@ -88,10 +92,12 @@ export class Gateway {
       ...(upstreamTls === undefined ? {} : { tls: upstreamTls }),
     });
     const ticker = new ExchangeTicker(now, shortest(limits));
+    const meter = options.meter ?? new RequestMeter();
     this.#context = {
       options,
+      meter,
       exchanges: { turn: this.turn, ticker, limits, now },
-      forwarding: { client: this.#client, limits, now, via: options.product },
+      forwarding: { client: this.#client, limits, now, via: options.product, meter },
       answers: new GatewayAnswers(options.product),
       trusted: options.trustedProxies ?? trustEverybody,
       active: new Set(),

@@ -1,12 +1,15 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { createLogger, type RootLogger } from '../../shared/create-logger.js';
 import type { RejectedEntry } from '../../shared/snapshot.js';
 import { FileAccessLog } from '../access-log/file-access-log.js';
 import { CertificateSource } from '../listener/certificate-source.js';
 import { tls12Ciphers } from '../listener/cipher-policy.js';
 import { handOversDone } from '../listener/engine.js';
+import type { NameCounters } from '../listener/generation.js';
 import { HttpListener } from '../listener/http-listener.js';
 import { KeyFile } from '../listener/key-file.js';
 import { TlsListener } from '../listener/tls-listener.js';
+import { RequestMeter } from '../metrics/request-meter.js';
 import { Gateway, type ProxyCounters } from '../proxy/gateway.js';
 import { trustOnly } from '../proxy/trusted-proxies.js';
 import { RouteTable } from '../routing/route-table.js';
@@ -20,6 +23,7 @@ const spellingBudget = 64;
 /** A drain ends before its deadline if no request was under way for this long. */
 const quietMs = 3_000;
 const drainCheckMs = 25;
+const loopDelayResolutionMs = 20;
 /** For WebSocket clients to read that the gateway goes: a socket cut at once may lose it. */
 const goodbyeMs = 250;
 
@@ -41,6 +45,9 @@ export class ServingWorker {
     upstreamFailures: 0,
     clientAborts: 0,
   };
+  readonly #names: NameCounters = { namesUnknown: 0, namesUnusable: 0, namesFailed: 0 };
+  readonly #meter = new RequestMeter();
+  readonly #loopDelay = monitorEventLoopDelay({ resolution: loopDelayResolutionMs });
   readonly #swaps: (() => void)[] = [];
   #isDraining = false;
 
@@ -57,6 +64,7 @@ export class ServingWorker {
     this.#accessLog = accessLog && new FileAccessLog(accessLog, this.#logger);
     this.#gateway = this.#createGateway();
     this.#tls = this.#createTlsListener();
+    this.#loopDelay.enable();
     this.#http = new HttpListener(this.#gateway, settings.http.port);
     task.port.on('message', (command: WorkerCommand) => this.#obey(command));
     void this.#tls.ready.then(() => {
@@ -80,6 +88,7 @@ export class ServingWorker {
       product,
       limits,
       counters: this.#counters,
+      meter: this.#meter,
       isDraining: () => this.#isDraining,
       upstreamTls: { verify: verifyUpstreamTls },
       refuseMisdirected,
@@ -106,6 +115,7 @@ export class ServingWorker {
       generation: {
         source: this.#source,
         logger: this.#logger,
+        counters: this.#names,
         contextBudget,
         spellingBudget,
         enterHandshake: () => this.#gateway.turn.enterRead(),
@@ -202,7 +212,13 @@ export class ServingWorker {
     return {
       connectionsActive: tls.connections + this.#http.connections,
       connectionsAccepted: tls.accepted + this.#http.accepted,
+      tlsConnectionsAccepted: tls.accepted,
       ...this.#counters,
+      ...this.#names,
+      requests: this.#meter.read(),
+      eventLoopDelayMs: this.#takeLoopDelay(),
+      contextsBuilt: tls.contextsBuilt,
+      accessLogDropped: this.#accessLog?.dropped ?? 0,
       generationsDraining: tls.draining,
       generationsTotal: tls.generations,
       contexts: tls.contexts,
@@ -210,6 +226,13 @@ export class ServingWorker {
       workers: 1,
       workerRestarts: 0,
     };
+  }
+
+  /** Since it was last asked, beyond the timer's own step. */
+  #takeLoopDelay(): number {
+    const p99Ms = this.#loopDelay.percentile(99) / 1e6;
+    this.#loopDelay.reset();
+    return Math.max(0, p99Ms - loopDelayResolutionMs);
   }
 
   #report(report: WorkerReport): void {

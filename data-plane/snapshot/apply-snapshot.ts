@@ -2,6 +2,7 @@ import type { CertificateId } from '../../shared/gateway-model.js';
 import type { Logger } from '../../shared/logger.js';
 import type { Revision } from '../../shared/revision.js';
 import type { RejectedEntry, SnapshotTransfer } from '../../shared/snapshot.js';
+import type { Histogram } from '../metrics/histogram.js';
 import type { AppliedChanges, NodeStoreWriter } from '../store/node-store.js';
 import type { AppliedSnapshot, SnapshotApplier } from './snapshot-applier.js';
 
@@ -17,11 +18,14 @@ export interface SnapshotServer {
 /**
  * Store first, then the workers, then the store again: what the workers have proved settles what is
  * last good. Also remembers which rejections stand, as a server tells only those of the changed hosts.
+ *
+ * @param seconds counts how long each snapshot took, from its first chunk to the proof.
  */
 export function snapshotApplier(
   store: NodeStoreWriter,
   server: SnapshotServer,
   logger: Logger,
+  seconds?: Histogram,
 ): SnapshotApplier {
   /** By host. */
   const standing = new Map<string, RejectedEntry>();
@@ -89,8 +93,11 @@ export function snapshotApplier(
     served: () => inTurn(proveStored),
     apply: (transfer) =>
       inTurn(async () => {
+        const startedAt = performance.now();
         const changes = await writeTransfer(store, transfer);
-        return prove(changes, transfer.to);
+        const applied = await prove(changes, transfer.to);
+        seconds?.observe((performance.now() - startedAt) / 1000);
+        return applied;
       }),
   };
 }

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { ListenAddress } from '../../shared/listen-address.js';
-import { metricsText, type NodeStatusSources, statusDocument } from './node-status.js';
+import { nodeMetrics } from './node-metrics.js';
+import { type NodeStatusSources, statusDocument } from './node-status.js';
+import { openMetricsType } from './open-metrics.js';
 
 export interface NodeStatusServerOptions extends NodeStatusSources {
   readonly listen: ListenAddress;
@@ -34,8 +36,8 @@ export async function startNodeStatusServer(
       case '/status':
         return answer(response, 200, statusDocument(options));
       case '/metrics':
-        response.setHeader('content-type', 'text/plain; version=0.0.4; charset=utf-8');
-        return void response.end(metricsText(options, options.clock()));
+        response.setHeader('content-type', openMetricsType);
+        return void response.end(nodeMetrics(options, options.clock()));
       default:
         return answer(response, 404);
     }

@@ -72,6 +72,8 @@ describe('metrics of the control plane', () => {
     expect(seen.get('signet_log_events_total')).toBe(3);
     expect(seen.get('signet_log_append_seconds_count{outcome="appended"}')).toBe(2);
     const notAfter = seen.get(`signet_certificate_not_after_timestamp_seconds{host="${host}"}`);
+    expect(seen.get('signet_expiring_hosts{within_days="14"}')).toBe(0);
+    expect(seen.get('signet_expiring_hosts{within_days="30"}')).toBe(1);
     expect(notAfter).toBeCloseTo(Date.now() / 1000 + 20 * 86_400, -2);
     expect(
       seen.get('signet_admin_request_seconds_count{method="GET",route="/apis/:api",status="404"}'),

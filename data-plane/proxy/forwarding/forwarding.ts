@@ -1,3 +1,4 @@
+import type { RequestMeter } from '../../metrics/request-meter.js';
 import type { UpstreamTarget } from '../../routing/upstream-target.js';
 import type { ClientExchange } from '../client/client-exchange.js';
 import { expectsBody } from '../client/request-framing.js';
@@ -23,6 +24,7 @@ export interface ForwardingContext {
   readonly now: () => number;
   /** `signet/1.2.3`. */
   readonly via: string;
+  readonly meter: RequestMeter;
 }
 
 export interface ForwardingOptions {
@@ -73,6 +75,7 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver {
   /** When the present phase has lasted too long; moved on by progress. */
   #deadline = Number.POSITIVE_INFINITY;
   #sentAt = 0;
+  #headAt = 0;
   #isOver = false;
 
   constructor(options: ForwardingOptions) {
@@ -171,6 +174,10 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver {
   head(head: ResponseHead): void {
     this.#phase = 'receive-body';
     const headAt = this.#progressed();
+    this.#headAt = headAt;
+    const { meter } = this.#context;
+    meter.upstreamTook('connect', this.#sentAt - this.#startedAt);
+    meter.upstreamTook('first_byte', headAt - this.#sentAt);
     this.#download = new Download(this.#exchange, head, this.#head.method === 'HEAD', {
       via: this.#context.via,
       requestId: this.#requestId,
@@ -200,6 +207,7 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver {
     if (this.#isOver || download === undefined) return;
     this.#connection = undefined;
     this.#isOver = true;
+    this.#context.meter.upstreamTook('body', this.#context.now() - this.#headAt);
     download.complete();
     this.#onEnd.completed(download.head.status);
   }
