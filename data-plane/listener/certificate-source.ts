@@ -30,13 +30,9 @@ export class CertificateSource {
 
   /** `undefined` where the default certificate is shown. */
   binding(host: Hostname): Binding | undefined {
-    const route = this.#routes.selectByServerName(host);
-    const requestHost = route?.api.requestHost;
-    if (route?.ssl === undefined || requestHost === undefined) return undefined;
-    return {
-      certificateId: route.ssl.config.certificateId,
-      requestHost: requestHost.toLowerCase(),
-    };
+    const bound = this.#routes.bindingOfServerName(host);
+    if (bound?.certificateId === undefined) return undefined;
+    return { certificateId: bound.certificateId, requestHost: bound.requestHost };
   }
 
   /** The bound certificate, or the last good one where the bound one was rejected. */

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import type { CertificateId } from '../../shared/gateway-model.js';
 import { type Hostname, parseHostname, parseHostPattern } from '../../shared/hostname.js';
 import type { AppliedChanges, NodeStoreReader, RoutedApi } from '../store/node-store.js';
 import { PathIndex } from './path-index.js';
@@ -16,6 +17,14 @@ export interface RouteTableOptions {
   readonly maxCachedHosts?: number;
   /** Names that are known to have no API of their own. A separate bound: a flood of made-up names evicts no route. */
   readonly maxUnknownHosts?: number;
+}
+
+/** What an API binds a server name to. */
+export interface ServerNameBinding {
+  /** In lower case: the name itself, or the pattern that it matches. */
+  readonly requestHost: string;
+  /** `undefined` where no ssl plugin is enabled. */
+  readonly certificateId: CertificateId | undefined;
 }
 
 interface Patterns {
@@ -61,6 +70,20 @@ export class RouteTable {
   /** The API whose certificate a client with this SNI is shown: its exact host, else a wildcard. */
   selectByServerName(name: Hostname): Route | undefined {
     return this.#exactRoute(name) ?? this.#patterns.wildcards.mostSpecific(name);
+  }
+
+  /**
+   * The same for a handshake, which needs no more of the API than what it binds. Nothing is remembered:
+   * next to a handshake the look-up is nothing, and each name that a flood makes up would live just
+   * long enough to become garbage that only a full collection finds.
+   */
+  bindingOfServerName(name: Hostname): ServerNameBinding | undefined {
+    const bound = this.#store.bindingByHost(name);
+    if (bound !== undefined) return { requestHost: name, certificateId: bound.certificateId };
+    const wildcard = this.#patterns.wildcards.mostSpecific(name);
+    const requestHost = wildcard?.api.requestHost?.toLowerCase();
+    if (requestHost === undefined) return undefined;
+    return { requestHost, certificateId: wildcard?.ssl?.config.certificateId };
   }
 
   /** The API of a `Host` or `X-Host-Override` name: exact, then wildcard. */

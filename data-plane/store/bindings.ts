@@ -1,7 +1,7 @@
 import type { CertificateId } from '../../shared/gateway-model.js';
 import type { SnapshotEntry, SnapshotEntryKey } from '../../shared/snapshot.js';
 import type { SqliteDatabase, SqliteStatement } from '../../shared/sqlite.js';
-import { everyApi } from './schema.js';
+import { certificateByHost, everyApi } from './schema.js';
 
 interface HostRow {
   readonly host: string | null;
@@ -20,12 +20,7 @@ export class Bindings {
   readonly #dangling: Record<SnapshotEntryKey['kind'], SqliteStatement<unknown>>;
 
   constructor(database: SqliteDatabase) {
-    this.#certificate = database.prepare(`
-      SELECT coalesce(own.certificate_id, every.certificate_id) AS id
-      FROM api a
-      LEFT JOIN plugin own ON own.scope = a.id AND own.enabled = 1
-      LEFT JOIN plugin every ON every.scope = '${everyApi}' AND every.enabled = 1
-      WHERE a.host = ? ORDER BY a.id LIMIT 1`);
+    this.#certificate = database.prepare(certificateByHost);
     this.#api = database.prepare(`SELECT ${hostColumns} FROM api a WHERE a.id = ?`);
     this.#everyApi = database.prepare(`SELECT ${hostColumns} FROM api a`);
     this.#scopeOfPlugin = database.prepare('SELECT scope FROM plugin WHERE id = ?');

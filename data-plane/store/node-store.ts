@@ -22,6 +22,11 @@ export interface NodeStoreReader {
   revision(): Revision | undefined;
   /** The API whose `request_host`, in lower case, is exactly `host` (no wildcard expansion). */
   apiByHost(host: string): RoutedApi | undefined;
+  /**
+   * What the API with this `request_host` (as above) binds, without reading the API: the certificate
+   * of its enabled ssl plugin, if it has one. `undefined` if there is no such API.
+   */
+  bindingByHost(host: string): { readonly certificateId: CertificateId | undefined } | undefined;
   /** Every API whose `request_host` holds a `*`. */
   wildcardApis(): readonly RoutedApi[];
   /** Every API with a `request_path`. */

@@ -36,7 +36,7 @@ export const migrations: readonly string[] = [
       hash BLOB NOT NULL,
       epoch INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
-    CREATE INDEX plugin_by_scope ON plugin (scope, enabled);
+    CREATE INDEX plugin_by_scope ON plugin (scope, enabled, certificate_id);
     CREATE INDEX plugin_by_certificate ON plugin (certificate_id);
 
     CREATE TABLE certificate (
@@ -60,3 +60,14 @@ export const migrations: readonly string[] = [
 
 /** Stands for "every API" in `plugin.scope`; API ids are UUIDs. */
 export const everyApi = 'all';
+
+/**
+ * The certificate that the API with a `request_host` is bound to, NULL where no plugin is enabled. Every
+ * handshake of a new name asks it: all of it is answered out of indexes, no row is read.
+ */
+export const certificateByHost = `
+  SELECT coalesce(own.certificate_id, every.certificate_id) AS id
+  FROM api a
+  LEFT JOIN plugin own ON own.scope = a.id AND own.enabled = 1
+  LEFT JOIN plugin every ON every.scope = '${everyApi}' AND every.enabled = 1
+  WHERE a.host = ? ORDER BY a.id LIMIT 1`;

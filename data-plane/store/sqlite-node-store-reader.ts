@@ -4,7 +4,7 @@ import type { ServedCertificate } from '../../shared/snapshot.js';
 import { isSqliteDamage, type SqliteDatabase, type SqliteStatement } from '../../shared/sqlite.js';
 import type { NodeKey } from './node-key.js';
 import type { NodeStoreReader, RoutedApi } from './node-store.js';
-import { everyApi } from './schema.js';
+import { certificateByHost, everyApi } from './schema.js';
 
 interface RoutedRow {
   readonly api: string;
@@ -25,6 +25,7 @@ export class SqliteNodeStoreReader implements NodeStoreReader {
   readonly #key: NodeKey;
   readonly #revision: SqliteStatement<{ revision: Revision | null }>;
   readonly #byHost: SqliteStatement<RoutedRow>;
+  readonly #binding: SqliteStatement<{ id: CertificateId | null }>;
   readonly #wildcards: SqliteStatement<RoutedRow>;
   readonly #paths: SqliteStatement<RoutedRow>;
   readonly #certificate: SqliteStatement<CertificateRow>;
@@ -41,6 +42,7 @@ export class SqliteNodeStoreReader implements NodeStoreReader {
         LEFT JOIN plugin own ON own.scope = a.id AND own.enabled = 1
         LEFT JOIN plugin every ON every.scope = '${everyApi}' AND every.enabled = 1
         WHERE ${where} ORDER BY a.id`);
+    this.#binding = database.prepare(certificateByHost);
     this.#byHost = routed('a.host = ?');
     this.#wildcards = routed('a.has_wildcard = 1');
     this.#paths = routed('a.has_path = 1');
@@ -61,6 +63,13 @@ export class SqliteNodeStoreReader implements NodeStoreReader {
     return unlessDamaged(() => {
       const row = this.#byHost.get(host);
       return row && routedApi(row);
+    }, undefined);
+  }
+
+  bindingByHost(host: string): { readonly certificateId: CertificateId | undefined } | undefined {
+    return unlessDamaged(() => {
+      const row = this.#binding.get(host);
+      return row && { certificateId: row.id ?? undefined };
     }, undefined);
   }
 

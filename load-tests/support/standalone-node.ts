@@ -35,6 +35,10 @@ export class StandaloneNode {
     return performance.now() - startedAt;
   }
 
+  get dataDirectory(): string {
+    return this.#directory;
+  }
+
   get port(): number {
     return this.#known.httpsPort;
   }

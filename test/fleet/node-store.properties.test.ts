@@ -142,7 +142,11 @@ describe('node store: properties', () => {
             model = next;
             expect(writer.digest).toBe(model.digest());
             for (const host of hosts) {
-              expect(reader.apiByHost(host)).toEqual(model.route(host));
+              const routed = model.route(host);
+              expect(reader.apiByHost(host)).toEqual(routed);
+              expect(reader.bindingByHost(host)).toEqual(
+                routed && { certificateId: routed.ssl?.config.certificateId },
+              );
               const bound = model.bound(host);
               if (bound === undefined) proved.delete(host);
               const lastGood = bound === proved.get(host) ? undefined : proved.get(host);

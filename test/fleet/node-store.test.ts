@@ -20,6 +20,7 @@ import {
   openNodeStoreReader,
   openNodeStoreWriter,
 } from '../../data-plane/store/open-node-store.js';
+import { certificateByHost } from '../../data-plane/store/schema.js';
 import type { SnapshotEntry } from '../../shared/snapshot.js';
 import { builtFile } from '../support/built-file.js';
 import { certificateId } from '../support/gateway-fixtures.js';
@@ -295,6 +296,20 @@ describe('node store: damage', () => {
     expect(writer.digest).toBe(digest);
     expect(await writer.verify()).toBe(0);
     expect(reader.certificate(certificateId(7))).toEqual(servedCertificate(7));
+  });
+
+  it("answers a handshake's question out of indexes alone, without a scan", async () => {
+    const dataDirectory = await temporaryDirectory();
+    openStore(dataDirectory);
+    const database = new Database(join(dataDirectory, 'node-store.sqlite'), { readonly: true });
+    onTestFinished(() => {
+      database.close();
+    });
+    const plan = database
+      .prepare<[string], { detail: string }>(`EXPLAIN QUERY PLAN ${certificateByHost}`)
+      .all('host-1.test');
+    expect(plan).toHaveLength(3);
+    for (const { detail } of plan) expect(detail).toMatch(/^SEARCH \w+ USING COVERING INDEX /);
   });
 
   it('holds every revision it said it had after the process was killed', async () => {

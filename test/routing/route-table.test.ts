@@ -92,6 +92,15 @@ describe('RouteTable', () => {
     expect(routes.route(host('b.test'), [], '/')?.by).toBe('host');
   });
 
+  it('remembers no server name that a handshake asks for, however many are made up', () => {
+    const { store, routes } = table([{ host: 'a.test', upstream }]);
+    for (let i = 0; i < 3; i++) {
+      expect(routes.bindingOfServerName(host('a.test'))).toBeDefined();
+      expect(routes.bindingOfServerName(host('made-up.test'))).toBeUndefined();
+    }
+    expect(store.lookups).toBe(3 + 3);
+  });
+
   it('indexes wildcards and paths anew when they changed', () => {
     const { store, routes } = table([{ host: '*.a.test', upstream }]);
     store.replace([{ path: '/p', upstream }]);
@@ -107,6 +116,14 @@ describe('RouteTable', () => {
     ]);
     expect(routes.selectByServerName(host('a.example.org'))?.ssl).toBeUndefined();
     expect(routes.selectByServerName(host('b.example.org'))?.ssl).toBeDefined();
+    expect(routes.bindingOfServerName(host('a.example.org'))).toEqual({
+      requestHost: 'a.example.org',
+      certificateId: undefined,
+    });
+    expect(routes.bindingOfServerName(host('b.example.org'))).toEqual({
+      requestHost: '*.example.org',
+      certificateId: routes.selectByServerName(host('b.example.org'))?.ssl?.config.certificateId,
+    });
   });
 });
 

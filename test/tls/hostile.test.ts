@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { connect as connectTcp, createServer, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { connect as connectTcp, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { clientHello } from '../support/client-hello.js';
 import { bar } from './support/bars.js';
 import { handshake, leafOf, open } from './support/client.js';
 import { mint } from './support/mint.js';
@@ -45,7 +45,7 @@ describe('hostile clients', () => {
 
   it('do not hold others up with handshakes that stall, and are let go', async () => {
     const { node, isServed } = await served();
-    const hello = await helloOf(host);
+    const hello = await clientHello(host);
     const stalled = await Promise.all(
       Array.from({ length: 300 }, (_, n) => openTcp(node.httpsPort, hello.subarray(0, n % 100))),
     );
@@ -59,7 +59,7 @@ describe('hostile clients', () => {
   it('do no harm with garbage, plain HTTP, cut handshakes and renegotiation', async () => {
     const { node, isServed } = await served();
     const { httpsPort: port } = node;
-    const hello = await helloOf(host);
+    const hello = await clientHello(host);
     for (let n = 0; n < bar(2_000, 200); n += 1) {
       const garbled = Buffer.from(hello);
       for (let k = 0; k < 5; k += 1) {
@@ -97,25 +97,6 @@ async function flood(port: number, count: number, name: (n: number) => string): 
     }
   };
   await Promise.all(Array.from({ length: 16 }, client));
-}
-
-/** The bytes of a client's first flight. */
-function helloOf(servername: string): Promise<Buffer> {
-  return new Promise((resolve) => {
-    const server = createServer((socket) => {
-      socket.on('error', () => {});
-      socket.once('data', (bytes) => {
-        socket.destroy();
-        server.close();
-        resolve(bytes);
-      });
-    });
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      if (address === null || typeof address === 'string') throw new Error('no port');
-      connectTls({ host: '127.0.0.1', port: address.port, servername }).on('error', () => {});
-    });
-  });
 }
 
 function openTcp(port: number, bytes: Buffer): Promise<Socket> {

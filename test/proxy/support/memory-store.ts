@@ -71,6 +71,11 @@ export class MemoryStore implements NodeStoreReader {
     return this.#apis.find(({ api }) => api.requestHost?.toLowerCase() === host);
   }
 
+  bindingByHost(host: string) {
+    const routed = this.apiByHost(host);
+    return routed && { certificateId: routed.ssl?.config.certificateId };
+  }
+
   wildcardApis(): readonly RoutedApi[] {
     return this.#apis.filter(({ api }) => api.requestHost?.includes('*'));
   }
