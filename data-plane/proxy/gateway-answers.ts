@@ -94,7 +94,6 @@ export class GatewayAnswers {
     const start = {
       status: statusText(status, ''),
       fields: [...fields, 'Content-Type', type, 'Server', this.#server],
-      binary: false,
     };
     return { start, body };
   }

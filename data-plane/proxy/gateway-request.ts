@@ -90,7 +90,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
   }
 
   #route(head: RequestHead, peer: string): void {
-    const { answers, options, trusted } = this.#context;
+    const { answers, options, trusted, viaName } = this.#context;
     const match = options.routes.route(head.host.name, head.fields.hostOverrides, head.path);
     if (match === undefined) {
       this.#send(answers.notFound(head));
@@ -131,7 +131,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
       downstream: this.#downstream,
       peer,
       trusted,
-      viaName: productName(options.product),
+      viaName,
       requestId: this.#requestId,
     });
     this.#forwarding = new Forwarding({
@@ -194,8 +194,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
 
   #isLoop(head: RequestHead): boolean {
     if (head.fields.via === undefined) return false;
-    const name = productName(this.#context.options.product);
-    return head.fields.via.split(` ${name}`).length > maxPasses;
+    return head.fields.via.split(` ${this.#context.viaName}`).length > maxPasses;
   }
 
   // --- ClientBodyReceiver ---
@@ -335,9 +334,4 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
       this.#context.options.logger.warn(fields, 'request failed');
     }
   }
-}
-
-/** `signet` of `signet/1.2.3`. */
-function productName(product: string): string {
-  return product.split('/', 1)[0] ?? product;
 }

@@ -62,6 +62,8 @@ export interface GatewayContext {
   readonly exchanges: ExchangeContext;
   readonly forwarding: ForwardingContext;
   readonly answers: GatewayAnswers;
+  /** This gateway in `Via`: `signet` of `signet/1.2.3`. */
+  readonly viaName: string;
   readonly trusted: TrustedProxies;
   readonly active: Set<Forwarding>;
   readonly relays: WebSocketRelays;
@@ -99,6 +101,7 @@ export class Gateway {
       exchanges: { turn: this.turn, ticker, limits, now },
       forwarding: { client: this.#client, limits, now, via: options.product, meter },
       answers: new GatewayAnswers(options.product),
+      viaName: options.product.split('/', 1)[0] ?? options.product,
       trusted: options.trustedProxies ?? trustEverybody,
       active: new Set(),
       relays: new WebSocketRelays(limits, this.turn),

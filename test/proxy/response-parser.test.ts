@@ -44,7 +44,7 @@ function read(pieces: readonly Buffer[], options: { toHead?: boolean; toUpgrade?
   for (const piece of pieces) {
     // As a socket does it: one buffer for all reads, overwritten by the next.
     const shared = Buffer.from(piece);
-    parser.execute(shared);
+    parser.execute(shared, shared.length);
     shared.fill(0);
   }
   return Object.assign(result, { parser });

@@ -4,7 +4,7 @@
  */
 export function formatPeerAddress(bytes: ArrayBuffer): string {
   const octets = new Uint8Array(bytes);
-  if (octets.length === 4) return octets.join('.');
+  if (octets.length === 4) return `${octets[0]}.${octets[1]}.${octets[2]}.${octets[3]}`;
   if (octets.length !== 16) return '0.0.0.0';
   const groups: number[] = [];
   for (let i = 0; i < 16; i += 2) groups.push(((octets[i] ?? 0) << 8) | (octets[i + 1] ?? 0));

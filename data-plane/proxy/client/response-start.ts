@@ -4,10 +4,11 @@ import type { HttpResponse } from 'uWebSockets.js';
 export interface ResponseStart {
   /** `200 OK`. */
   readonly status: string;
-  /** Name, value, name, value, …; already free of CR, LF and NUL: the engine checks nothing. */
+  /**
+   * Name, value, name, value, …; already free of CR, LF and NUL: the engine checks nothing. Characters
+   * above 0x7f stand for single bytes.
+   */
   readonly fields: readonly string[];
-  /** Whether values hold characters above 0x7f that stand for single bytes. */
-  readonly binary: boolean;
 }
 
 /** How much body follows a start: its length, `'unknown'`, or none (HEAD, 204, 304). */
@@ -16,15 +17,22 @@ export type ResponseLength = number | 'unknown' | 'none';
 /** What the engine writes of itself: `HTTP/1.1 `, its date, its mark, the framing, the blank line. */
 const engineHeadBytes = 160;
 
-/** @returns how many bytes of the engine's cork buffer that took, at the most. */
-export function writeStart(res: HttpResponse, { status, fields, binary }: ResponseStart): number {
-  res.writeStatus(status);
-  let bytes = status.length + engineHeadBytes;
-  for (let i = 0; i < fields.length; i += 2) {
-    const name = fields[i] as string; // fields come in pairs
-    const value = fields[i + 1] as string;
-    bytes += name.length + value.length + 4;
-    res.writeHeader(name, binary ? Buffer.from(value, 'latin1') : value);
-  }
-  return bytes;
+/** What the engine says if it is told nothing else. */
+const defaultStatus = '200 OK';
+const nonAscii = /[\x80-\xff]/;
+
+/**
+ * Hands the engine all fields as if they were one with a very long value: it copies both strings at every
+ * call, so ten calls cost a tenth of a whole request.
+ *
+ * @returns how many bytes of the engine's cork buffer that took, at the most.
+ */
+export function writeStart(res: HttpResponse, { status, fields }: ResponseStart): number {
+  if (status !== defaultStatus) res.writeStatus(status);
+  const [firstName, firstValue] = fields;
+  if (firstName === undefined || firstValue === undefined) return status.length + engineHeadBytes;
+  let text = firstValue;
+  for (let i = 2; i < fields.length; i += 2) text += `\r\n${fields[i]}: ${fields[i + 1]}`;
+  res.writeHeader(firstName, nonAscii.test(text) ? Buffer.from(text, 'latin1') : text);
+  return status.length + engineHeadBytes + firstName.length + text.length;
 }

@@ -14,8 +14,8 @@ export interface GatewayTrace {
 }
 
 /**
- * Not passed on: hop-by-hop fields, and what the engine writes itself (a second `Date` or length
- * beside its own would stay), and what the gateway says itself. Keyed by length first, because nearly no field is one of them.
+ * Not passed on: hop-by-hop fields, what the engine writes itself (a second `Date` or length beside its
+ * own would stay), and what the gateway says. Looked up by length first: nearly no field is one of them.
  */
 const dropped = new Set([
   'connection',
@@ -29,31 +29,35 @@ const dropped = new Set([
   'content-length',
   'x-request-id',
 ]);
-const droppedLengths = new Set([...dropped].map((name) => name.length));
+const droppedLengths = [...dropped].reduce<boolean[]>((lengths, name) => {
+  lengths[name.length] = true;
+  return lengths;
+}, new Array<boolean>(32).fill(false));
 const nonAscii = /[\x80-\xff]/;
 
 /** The status line and fields that the client gets for an upstream's response. */
 export function writeClientResponse(head: ResponseHead, trace: GatewayTrace): ResponseStart {
-  const { fields, binary } = endToEndFields(head.fields, head.connectionOptions);
+  const fields = endToEndFields(head.fields, head.connectionOptions);
   if (trace.hsts !== undefined) setStrictTransportSecurity(fields, trace.hsts);
   fields.push('Via', trace.via, 'X-Request-Id', trace.requestId);
   fields.push('X-Kong-Upstream-Latency', `${trace.upstreamLatencyMs}`);
   fields.push('X-Kong-Proxy-Latency', `${trace.proxyLatencyMs}`);
-  return { status: statusText(head.status, head.reason), fields, binary };
+  return { status: statusText(head.status, head.reason), fields };
 }
 
-function endToEndFields(received: readonly string[], connectionOptions: readonly string[]) {
+function endToEndFields(
+  received: readonly string[],
+  connectionOptions: readonly string[],
+): string[] {
   const fields: string[] = [];
-  let binary = false;
   for (let i = 0; i < received.length; i += 2) {
     const name = received[i] as string; // fields come in pairs
     const value = received[i + 1] as string;
-    if (droppedLengths.has(name.length) && dropped.has(name.toLowerCase())) continue;
+    if (droppedLengths[name.length] === true && dropped.has(name.toLowerCase())) continue;
     if (connectionOptions.length > 0 && connectionOptions.includes(name.toLowerCase())) continue;
-    binary ||= nonAscii.test(value);
     fields.push(name, value);
   }
-  return { fields, binary };
+  return fields;
 }
 
 /** One field and no more: browsers read the first alone (RFC 6797 §8.1). */
@@ -70,9 +74,9 @@ export function writeSwitchingProtocols(
   received: readonly string[],
   { via, requestId }: Pick<GatewayTrace, 'via' | 'requestId'>,
 ): ResponseStart {
-  const { fields, binary } = endToEndFields(received, head.connectionOptions);
+  const fields = endToEndFields(received, head.connectionOptions);
   fields.push('Via', via, 'X-Request-Id', requestId);
-  return { status: '101 Switching Protocols', fields, binary };
+  return { status: '101 Switching Protocols', fields };
 }
 
 /** How the body reaches the client. A HEAD's or 304's length is a field like any other. */
@@ -99,6 +103,7 @@ export function bodylessFields(head: ResponseHead, toHead: boolean): string[] {
 
 /** The engine takes the status line as it is; bytes above 0x7f would leave it as UTF-8. */
 export function statusText(status: number, reason: string): string {
+  if (status === 200 && reason === 'OK') return '200 OK';
   if (reason !== '' && !nonAscii.test(reason)) return `${status} ${reason}`;
   return `${status} ${STATUS_CODES[status] ?? ''}`.trimEnd();
 }

@@ -1,5 +1,3 @@
-import { isIPv6 } from 'node:net';
-
 /** The hop between a client and this gateway. */
 export interface Hop {
   /** Address of the connection's other end. */
@@ -19,7 +17,7 @@ const forwardedSyntax = new RegExp(`^${element}(?:[ \\t]*,[ \\t]*${element})*$`)
  * told is dropped if it is malformed: an open quote in it would swallow what is said here.
  */
 export function forwardedBy({ peer, host, scheme }: Hop, before: string | undefined): string {
-  const node = isIPv6(peer) ? `"[${peer}]"` : peer;
+  const node = peer.includes(':') ? `"[${peer}]"` : peer;
   const asked = host ? `;host="${host}"` : '';
   const hop = `for=${node}${asked};proto=${scheme}`;
   return before !== undefined && forwardedSyntax.test(before) ? `${before}, ${hop}` : hop;

@@ -190,7 +190,7 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver {
   body(piece: Buffer): void {
     if (this.#isOver || this.#download === undefined) return;
     if (this.#download.body(piece)) {
-      this.#progressed();
+      if (!this.#exchange.isOver) this.#progressed();
     } else {
       // Silence is now the client's, and the exchange watches that.
       this.#deadline = Number.POSITIVE_INFINITY;

@@ -27,7 +27,8 @@ export interface ExpectedResponse {
 }
 
 const maxInterimResponses = 32;
-const empty = Buffer.alloc(0);
+/** Heads are read in steps: what follows one is body, and not worth making text of. */
+const headStepBytes = 4096;
 
 /**
  * Reads one response after the other off a connection: bytes in, split anywhere, events out. Strict,
@@ -38,7 +39,7 @@ export class ResponseParser {
   readonly #limits: ResponseLimits;
   #state: 'idle' | 'head' | 'length' | 'chunked' | 'until-close' | 'failed' = 'idle';
   #expected: ExpectedResponse = { toHead: false, toUpgrade: false };
-  #partialHead: Buffer = empty;
+  #partialHead = '';
   #interimResponses = 0;
   #remaining = 0;
   #chunks: ChunkedDecoder | undefined;
@@ -57,35 +58,34 @@ export class ResponseParser {
   expect(expected: ExpectedResponse): void {
     this.#expected = expected;
     this.#state = 'head';
-    this.#partialHead = empty;
+    this.#partialHead = '';
     this.#interimResponses = 0;
   }
 
-  execute(input: Buffer): void {
+  /** @param end behind the last byte of `input` that was read. */
+  execute(input: Buffer, end: number): void {
     let position = 0;
-    while (position < input.length) {
+    while (position < end) {
       switch (this.#state) {
         case 'head':
-          position = this.#readHead(input, position);
+          position = this.#readHead(input, position, end);
           break;
         case 'length': {
-          const end = Math.min(input.length, position + this.#remaining);
-          this.#remaining -= end - position;
-          const piece =
-            position === 0 && end === input.length ? input : input.subarray(position, end);
-          position = end;
-          this.#events.body(piece);
-          if (this.#remaining === 0) position = this.#complete(position, input);
-          break;
+          const bodyEnd = Math.min(end, position + this.#remaining);
+          this.#remaining -= bodyEnd - position;
+          this.#events.body(input.subarray(position, bodyEnd));
+          if (this.#remaining > 0) return;
+          this.#complete(bodyEnd < end);
+          return;
         }
         case 'chunked':
-          position = this.#readChunks(input, position);
-          break;
+          this.#readChunks(input, position, end);
+          return;
         case 'until-close':
-          this.#events.body(input.subarray(position));
+          this.#events.body(input.subarray(position, end));
           return;
         case 'idle':
-          this.#fail('bytes after the end of the response');
+          this.#fail('bytes after the end of the response', end);
           return;
         case 'failed':
           return;
@@ -111,37 +111,36 @@ export class ResponseParser {
     }
   }
 
-  #readHead(input: Buffer, start: number): number {
-    const partial = this.#partialHead.length;
-    const window =
-      partial === 0
-        ? input.subarray(start)
-        : Buffer.concat([this.#partialHead, input.subarray(start)]);
+  /** @returns where to go on reading; the end, if the message is over. */
+  #readHead(input: Buffer, start: number, end: number): number {
+    const before = this.#partialHead.length;
+    const stop = Math.min(end, start + headStepBytes);
+    const text = this.#partialHead + input.toString('latin1', start, stop);
     // The end may lie across the border; three bytes of the part searched before can belong to it.
-    const blankLine = window.indexOf('\r\n\r\n', Math.max(0, partial - 3), 'latin1');
-    const length = blankLine === -1 ? window.length : blankLine + 4;
-    if (length > this.#limits.maxHeadBytes) return this.#fail('response head too large', input);
+    const blankLine = text.indexOf('\r\n\r\n', Math.max(0, before - 3));
+    const length = blankLine === -1 ? text.length : blankLine + 4;
+    if (length > this.#limits.maxHeadBytes) return this.#fail('response head too large', end);
     if (blankLine === -1) {
-      if (hasForeignStart(window)) return this.#fail('malformed status line', input);
-      this.#partialHead = partial === 0 ? Buffer.from(window) : window;
-      return input.length;
+      if (hasForeignStart(text)) return this.#fail('malformed status line', end);
+      this.#partialHead = text;
+      return stop;
     }
-    this.#partialHead = empty;
-    const head = parseResponseHead(window.toString('latin1', 0, length), this.#expected.toHead);
-    if (typeof head === 'string') return this.#fail(head, input);
-    return this.#begin(head, input, start + length - partial);
+    this.#partialHead = '';
+    const head = parseResponseHead(text.slice(0, length), this.#expected.toHead);
+    if (typeof head === 'string') return this.#fail(head, end);
+    return this.#begin(head, input, start + length - before, end);
   }
 
-  #begin(head: ResponseHead, input: Buffer, position: number): number {
+  #begin(head: ResponseHead, input: Buffer, position: number, end: number): number {
     if (head.status === 101) {
-      if (!this.#expected.toUpgrade) return this.#fail('101 without a request for it', input);
+      if (!this.#expected.toUpgrade) return this.#fail('101 without a request for it', end);
       this.#state = 'idle';
-      this.#events.upgraded(head, input.subarray(position));
-      return input.length;
+      this.#events.upgraded(head, input.subarray(position, end));
+      return end;
     }
     if (head.status < 200) {
       if (++this.#interimResponses > maxInterimResponses) {
-        return this.#fail('too many interim responses', input);
+        return this.#fail('too many interim responses', end);
       }
       this.#events.informational(head.status);
       return position;
@@ -150,9 +149,13 @@ export class ResponseParser {
     this.#events.head(head);
     switch (framing.kind) {
       case 'none':
-        return this.#complete(position, input);
+        this.#complete(position < end);
+        return end;
       case 'length':
-        if (framing.length === 0) return this.#complete(position, input);
+        if (framing.length === 0) {
+          this.#complete(position < end);
+          return end;
+        }
         this.#remaining = framing.length;
         this.#state = 'length';
         return position;
@@ -168,32 +171,30 @@ export class ResponseParser {
     }
   }
 
-  #readChunks(input: Buffer, start: number): number {
+  #readChunks(input: Buffer, start: number, end: number): void {
     const decoder = this.#chunks;
-    if (decoder === undefined) return input.length;
-    const step = decoder.decode(input, start, input.length, (piece) => this.#events.body(piece));
-    if (step === 'more') return input.length;
-    if (step === 'end') return this.#complete(decoder.position, input);
-    return this.#fail(step.malformed, input);
+    if (decoder === undefined) return;
+    const step = decoder.decode(input, start, end, (piece) => this.#events.body(piece));
+    if (step === 'more') return;
+    if (step === 'end') this.#complete(decoder.position < end);
+    else this.#fail(step.malformed, end);
   }
 
-  /** Surplus bytes are looked at first: a connection that sent them must not be used again. */
-  #complete(position: number, input: Buffer): number {
-    this.#state = position < input.length ? 'failed' : 'idle';
+  /** @param hasSurplus whether bytes follow: a connection that sent them must not be used again. */
+  #complete(hasSurplus: boolean): void {
+    this.#state = hasSurplus ? 'failed' : 'idle';
     this.#events.complete();
-    return input.length;
   }
 
-  #fail(reason: string, input: Buffer = empty): number {
+  #fail(reason: string, end: number): number {
     this.#state = 'failed';
     this.#events.malformed(reason);
-    return input.length;
+    return end;
   }
 }
 
 /** Lets a peer that speaks something else fail with its first bytes, not after a whole head of them. */
-function hasForeignStart(window: Buffer): boolean {
+function hasForeignStart(text: string): boolean {
   const start = 'HTTP/1.';
-  const seen = Math.min(window.length, start.length);
-  return window.toString('latin1', 0, seen) !== start.slice(0, seen);
+  return !text.startsWith(start.slice(0, text.length));
 }

@@ -65,10 +65,10 @@ export class UpstreamConnection {
   readonly #socket: Socket;
   readonly #parser: ResponseParser;
   readonly #execute = () => {
-    this.#parser.execute(this.#input);
+    this.#parser.execute(readBuffer, this.#inputLength);
     this.#receiver?.settled();
   };
-  #input: Buffer = readBuffer;
+  #inputLength = 0;
   #receiver: UpstreamReceiver | undefined;
   #tunnel = false;
   #state: 'connecting' | 'open' | 'closed' = 'connecting';
@@ -212,13 +212,12 @@ export class UpstreamConnection {
 
   #read(length: number): void {
     if (this.#state !== 'open') return;
-    const input = length === readBuffer.length ? readBuffer : readBuffer.subarray(0, length);
     const receiver = this.#receiver;
     if (this.#tunnel) {
-      receiver?.tunnelled(input);
+      receiver?.tunnelled(readBuffer.subarray(0, length));
       return;
     }
-    this.#input = input;
+    this.#inputLength = length;
     if (receiver === undefined) this.#execute();
     else receiver.batch(this.#execute);
   }

@@ -56,7 +56,7 @@ function read(pieces: readonly Buffer[], toHead: boolean, toUpgrade: boolean): S
     { maxHeadBytes: 4_096 },
   );
   parser.expect({ toHead, toUpgrade });
-  for (const piece of pieces) if (seen.end === '') parser.execute(piece);
+  for (const piece of pieces) if (seen.end === '') parser.execute(piece, piece.length);
   if (seen.end === '') parser.end();
   if (seen.end === '') throw new Error('no end');
   return seen;
