@@ -1,11 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { Settings } from '../shared/config-schema.js';
+import type { LogLevel, Settings } from '../shared/config-schema.js';
 import { formatListenAddress } from '../shared/listen-address.js';
 import type { Logger } from '../shared/logger.js';
 import type { Listening, RunningRole } from '../shared/running.js';
-import type { NodeReport, RunMessage } from './local-node-messages.js';
+import type { LogLevelMessage, NodeReport, RunMessage } from './local-node-messages.js';
 
 export interface LocalNodeOptions {
   /** The node's settings; the join token is added here. */
@@ -27,7 +27,11 @@ const longestDelayMs = 800;
 export async function startLocalNode(options: LocalNodeOptions): Promise<RunningRole> {
   const node = new LocalNode(options);
   const listening = await node.start();
-  return { listening, close: () => node.close() };
+  return {
+    listening,
+    close: () => node.close(),
+    logLevelChanged: (level) => node.setLogLevel(level),
+  };
 }
 
 class LocalNode {
@@ -73,6 +77,13 @@ class LocalNode {
     this.#keepPorts(outcome.listening);
     void exited.then((how) => this.#restart(how));
     return outcome.listening;
+  }
+
+  setLogLevel(level: LogLevel): void {
+    this.#settings = { ...this.#settings, log_level: level };
+    this.#child?.send({ kind: 'log-level', level } satisfies LogLevelMessage, () => {
+      // An error means that it is gone; the next one is started with the new level.
+    });
   }
 
   async close(): Promise<void> {

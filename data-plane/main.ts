@@ -108,7 +108,11 @@ async function start(
     closing.add(() => status.close());
     listening.push({ what: 'nodeStatus', address: status.address });
   }
-  return { listening, close: () => closing.run() };
+  return {
+    listening,
+    close: () => closing.run(),
+    logLevelChanged: (level) => supervisor.setLogLevel(level),
+  };
 }
 
 /** Damage that a torn file did to single entries is found after the start, and mended by a full snapshot. */

@@ -121,11 +121,14 @@ export class Supervisor {
   }
 
   #launch(slot: number): ServingChild {
-    const child = new ServingChild({
-      ...this.#settings,
-      isSharingPorts: this.#options.processes > 1,
-      rejected: this.#rejected,
-    });
+    const child = new ServingChild(
+      {
+        ...this.#settings,
+        isSharingPorts: this.#options.processes > 1,
+        rejected: this.#rejected,
+      },
+      this.#options.logger,
+    );
     this.#children.set(slot, child);
     return child;
   }

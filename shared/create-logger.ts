@@ -14,12 +14,14 @@ export interface LoggerOptions {
   readonly role: string;
   /** Standard error unless given. Standard output belongs to the engine's own prints. */
   readonly to?: DestinationStream;
+  /** Another file descriptor than standard error's. */
+  readonly fd?: number;
 }
 
 const severity: Record<LogLevel, number> = { debug: 20, info: 30, warn: 40, error: 50, silent: 99 };
 
 /** Structured log, one JSON object a line. Writes synchronously: the last line before a crash counts. */
-export function createLogger({ level, role, to }: LoggerOptions): RootLogger {
+export function createLogger({ level, role, to, fd = 2 }: LoggerOptions): RootLogger {
   const sink = pino(
     {
       level: 'debug',
@@ -29,7 +31,7 @@ export function createLogger({ level, role, to }: LoggerOptions): RootLogger {
       redact: { paths: [...redactedPaths], censor: redacted },
       hooks: { streamWrite: redactPrivateKeys },
     },
-    to ?? destination({ dest: 2, sync: true }),
+    to ?? destination({ dest: fd, sync: true }),
   );
   return new SwitchableLogger(sink, { level });
 }

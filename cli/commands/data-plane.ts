@@ -4,7 +4,7 @@ import { addConfigFlags, flagsBySetting } from '../config-flags.js';
 import { type Io, standardIo } from '../io.js';
 import { runUntilSignal } from '../lifecycle.js';
 import { configOf, type LoadedConfig, loadConfig } from '../load-config.js';
-import type { NodeReport, RunMessage } from '../local-node-messages.js';
+import type { LogLevelMessage, NodeReport, RunMessage } from '../local-node-messages.js';
 import type { Roles } from '../roles.js';
 import { describeRunning } from '../running-text.js';
 
@@ -46,6 +46,11 @@ async function runForParent(roles: Roles): Promise<number> {
   const log = createLogger({ level: config.logLevel, role: 'data-plane' });
   try {
     const running = await roles.startDataPlane(config, log);
+    process.on('message', (message: LogLevelMessage) => {
+      if (message.kind !== 'log-level') return;
+      log.level = message.level;
+      running.logLevelChanged?.(message.level);
+    });
     tellParent({ kind: 'running', listening: running.listening });
     const code = await runUntilSignal(running, {
       log,

@@ -60,6 +60,7 @@ async function startAllInOne(
     });
     return {
       listening: [...node.listening, ...controlPlane.listening],
+      logLevelChanged: (level) => node.logLevelChanged?.(level),
       // The node drains first, while its control plane still answers it.
       close: async () => {
         await node.close();

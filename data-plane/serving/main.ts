@@ -2,6 +2,7 @@ import { createLogger, type RootLogger } from '../../shared/create-logger.js';
 import { tls12Ciphers } from '../listener/cipher-policy.js';
 import { Acceptor } from './acceptor.js';
 import type { ServingCommand, ServingReport, ServingSettings } from './messages.js';
+import { servingLogFd } from './printed-lines.js';
 import { WorkerPool } from './worker-pool.js';
 
 /**
@@ -17,7 +18,9 @@ class ServingProcess {
 
   constructor(settings: ServingSettings) {
     this.#settings = settings;
-    this.#logger = createLogger({ level: settings.logLevel, role: 'serving' });
+    this.#logger = createLogger({
+      ...{ level: settings.logLevel, role: 'serving', fd: servingLogFd },
+    });
     this.#http = new Acceptor(undefined);
     this.#https = new Acceptor(tls12Ciphers(settings.cipherPolicy));
     this.#pool = new WorkerPool({
@@ -108,7 +111,7 @@ async function receive(command: ServingCommand): Promise<void> {
 }
 
 process.on('uncaughtException', (error) => {
-  createLogger({ level: 'error', role: 'serving' }).error(
+  createLogger({ level: 'error', role: 'serving', fd: servingLogFd }).error(
     { err: error },
     'defect in the main thread',
   );

@@ -4,10 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { LogLevel } from '../../shared/config-schema.js';
+import type { Logger } from '../../shared/logger.js';
 import type { RejectedEntry } from '../../shared/snapshot.js';
 import type { AppliedChanges } from '../store/node-store.js';
 import type { ServingCommand, ServingReport, ServingSettings } from './messages.js';
 import { PendingReplies } from './pending-replies.js';
+import { logPrintedLines } from './printed-lines.js';
 import type { ServingStats } from './serving-stats.js';
 
 const servingFile = fileURLToPath(new URL('./main.js', import.meta.url));
@@ -30,17 +32,19 @@ export class ServingChild {
   #becameReady: () => void = () => {};
   #failure: string | undefined;
 
-  constructor(settings: Omit<ServingSettings, 'socketDirectory'>) {
+  constructor(settings: Omit<ServingSettings, 'socketDirectory'>, logger: Logger) {
     // Socket paths are short by law (107 bytes); a data directory's need not be.
     const socketDirectory = mkdtempSync(join(tmpdir(), 'signet-'));
     const child = fork(servingFile, [], {
       // The engine prints on standard output, from C++, and would block on a pipe that nobody reads.
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      // The last is `servingLogFd`, and leads to our own standard error.
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc', 2],
       serialization: 'advanced',
       // Read once, when the engine is loaded: a worker's environment would come too late.
       env: { ...inherited(), UWS_HTTP_MAX_HEADERS_SIZE: `${maxRequestHeadBytes}` },
     });
     this.#child = child;
+    if (child.stderr) logPrintedLines(child.stderr, logger.child({ serving: child.pid }));
     this.ended = new Promise<string>((resolve) => {
       child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
       child.once('error', (error) => resolve(error.message));

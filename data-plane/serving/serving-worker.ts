@@ -16,6 +16,7 @@ import { RouteTable } from '../routing/route-table.js';
 import type { AppliedChanges, NodeStoreReader } from '../store/node-store.js';
 import { openNodeStoreReader } from '../store/open-node-store.js';
 import type { WorkerCommand, WorkerReport, WorkerTask } from './messages.js';
+import { servingLogFd } from './printed-lines.js';
 import type { ServingStats } from './serving-stats.js';
 
 /** Contexts for names that a client wrote with capitals, in one generation. */
@@ -54,7 +55,9 @@ export class ServingWorker {
   constructor(task: WorkerTask) {
     const { settings } = task;
     this.#task = task;
-    this.#logger = createLogger({ level: settings.logLevel, role: `worker ${task.name}` });
+    this.#logger = createLogger({
+      ...{ level: settings.logLevel, role: `worker ${task.name}`, fd: servingLogFd },
+    });
     this.#store = openNodeStoreReader({ dataDirectory: settings.dataDirectory });
     // Rotations look at every host once: what is kept of them is to be what is hot.
     this.#routes = new RouteTable(this.#store, { maxCachedHosts: settings.contextBudget });
