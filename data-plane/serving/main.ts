@@ -7,7 +7,7 @@ import { WorkerPool } from './worker-pool.js';
 
 /**
  * Composition root of a serving process: forked by the supervisor, told everything by message. Its
- * main thread owns the listen sockets and serves nothing itself.
+ * main thread owns the listen sockets; with several workers it serves nothing itself.
  */
 class ServingProcess {
   readonly #logger: RootLogger;
@@ -70,6 +70,11 @@ class ServingProcess {
     }
   }
 
+  /** @returns whether the process can go on. */
+  failed(error: unknown): boolean {
+    return this.#pool.failed(error);
+  }
+
   async #drain(): Promise<void> {
     this.#http.stopListening();
     this.#https.stopListening();
@@ -111,6 +116,7 @@ async function receive(command: ServingCommand): Promise<void> {
 }
 
 process.on('uncaughtException', (error) => {
+  if (serving?.failed(error)) return;
   createLogger({ level: 'error', role: 'serving', fd: servingLogFd }).error(
     { err: error },
     'defect in the main thread',

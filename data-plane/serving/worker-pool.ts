@@ -4,6 +4,7 @@ import { Piscina } from 'piscina';
 import type { Logger } from '../../shared/logger.js';
 import type { RejectedEntry } from '../../shared/snapshot.js';
 import type { AppliedChanges } from '../store/node-store.js';
+import { MainThreadWorker } from './main-thread-worker.js';
 import type { ServingSettings, WorkerCommand, WorkerTask } from './messages.js';
 import { mergeRejections, withRejections } from './rejections.js';
 import { pastStats, type ServingStats, sumStats } from './serving-stats.js';
@@ -21,12 +22,13 @@ const longestRestartDelayMs = 500;
 const replacementDelayMs = 200;
 
 /**
- * The worker threads of a serving process. Piscina owns the threads; each runs one task that never
- * returns. A worker is replaced by starting another first, so connections always have somewhere to go.
+ * The workers of a serving process. Piscina owns their threads; each runs one task that never returns.
+ * A worker is replaced by starting another first, so connections always have somewhere to go.
  */
 export class WorkerPool {
   readonly #options: WorkerPoolOptions;
   readonly #piscina: Piscina<WorkerTask, never>;
+  readonly #mainThread = new MainThreadWorker();
   /** Those that serve, or are about to. */
   readonly #serving = new Map<number, WorkerHandle>();
   /** All whose thread has not ended. */
@@ -44,7 +46,7 @@ export class WorkerPool {
     this.#rejected = options.settings.rejected;
     this.#piscina = new Piscina({
       filename: workerFile,
-      minThreads: workers,
+      minThreads: workers === 1 ? 0 : workers,
       // Room for every worker's successor while the old one drains.
       maxThreads: workers * 3,
       // Its default lets an idle thread wait in a way that stops the thread's event loop.
@@ -94,6 +96,11 @@ export class WorkerPool {
     for (const index of this.#serving.keys()) await this.#replace(index);
   }
 
+  /** @returns whether the defect is a worker's, which is replaced. */
+  failed(error: unknown): boolean {
+    return this.#mainThread.failed(error);
+  }
+
   /** Lets all workers end. The acceptors must not take connections any more. */
   async drain(): Promise<void> {
     this.#isDraining = true;
@@ -104,13 +111,17 @@ export class WorkerPool {
   #launch(index: number): WorkerHandle {
     const { settings, acceptors, logger } = this.#options;
     this.#started += 1;
+    const inMainThread = settings.workers === 1 && this.#started === 1;
     const handle = new WorkerHandle({
       settings: { ...settings, rejected: this.#rejected },
       index,
       name: `${index}.${this.#started}`,
       acceptors,
       logger,
-      run: (task, signal) => this.#piscina.run(task, { signal, transferList: [task.port] }),
+      run: (task, signal) =>
+        inMainThread
+          ? this.#mainThread.run(task, signal)
+          : this.#piscina.run(task, { signal, transferList: [task.port] }),
       wantsReplacement: (reason) => {
         logger.info({ worker: index, reason }, 'replacing a worker');
         // Not at once: a defect that each worker meets anew would keep the process busy with starts.

@@ -12,6 +12,10 @@ const channel = new BroadcastChannel('signet-test-faults');
 channel.unref();
 const tell = (message: Message) => channel.postMessage(message);
 
+function fail(): never {
+  throw new Error('a defect for the test');
+}
+
 if (isMainThread) {
   const workers: number[] = [];
   channel.onmessage = (event) => {
@@ -21,6 +25,7 @@ if (isMainThread) {
   const failFirst = (how: 'throw' | 'exit') => {
     const [first] = workers;
     if (first !== undefined) tell({ kind: 'fail', threadId: first, how });
+    else setImmediate(fail); // a process with one worker runs it here
   };
   process.on('SIGUSR2', () => failFirst('throw'));
   process.on('SIGWINCH', () => failFirst('exit'));
@@ -30,7 +35,7 @@ if (isMainThread) {
     if (data.kind !== 'fail' || data.threadId !== threadId) return;
     setImmediate(() => {
       if (data.how === 'exit') process.exit(3);
-      throw new Error('a defect for the test');
+      fail();
     });
   };
   tell({ kind: 'here', threadId });
