@@ -3,23 +3,24 @@ import { type EncodedEvents, encodeEvents } from '../control-plane/events/codec.
 import type { ChainHead } from '../control-plane/events/hash-chain.js';
 import type { EventLog, EventToAppend } from '../control-plane/ports/event-log.js';
 import type { EventId, GatewayEvent } from '../shared/events.js';
-import type { Api, ApiId, PluginId } from '../shared/gateway-model.js';
+import type { Api, ApiId, Certificate, PluginId } from '../shared/gateway-model.js';
 import { someCertificate } from '../test/support/some-certificate.js';
 
-/** What one new host leaves in the log: its API, a chain of about 2 KB, the plugin that binds them. */
-export function newHost(n: number): GatewayEvent[] {
-  const host = `host-${n}.load.test`;
+/** What one new host leaves in the log: its API, a chain (of about 2 KB), the plugin that binds them. */
+export function newHost(
+  n: number,
+  certificate: Certificate = someCertificate(`host-${n}.load.test`),
+): GatewayEvent[] {
   const createdAt = 1_767_225_600_000;
   const api: Api = {
     id: randomUUID() as ApiId,
     createdAt,
     name: `api-${n}`,
-    requestHost: host,
+    requestHost: certificate.names[0] ?? '',
     upstreamUrl: 'http://127.0.0.1:9000',
     stripRequestPath: false,
     preserveHost: false,
   };
-  const certificate = someCertificate(host);
   return [
     { type: 'ApiAdded', data: { api } },
     { type: 'CertUploaded', data: { certificate } },
@@ -72,11 +73,16 @@ export async function appendEncoded(
 }
 
 /** Fills a log with `hosts` new hosts, many to an append; answers its head. */
-export async function fillLog(log: EventLog, hosts: number, head: ChainHead): Promise<ChainHead> {
+export async function fillLog(
+  log: EventLog,
+  hosts: number,
+  head: ChainHead,
+  eventsOf: (n: number) => readonly GatewayEvent[] = newHost,
+): Promise<ChainHead> {
   let last = head;
   for (let n = 0; n < hosts; ) {
     const events: GatewayEvent[] = [];
-    while (events.length <= 96 && n < hosts) events.push(...newHost(n++));
+    while (events.length <= 96 && n < hosts) events.push(...eventsOf(n++));
     const encoded = encode(last, events);
     await appendEncoded(log, last, encoded);
     last = encoded.head;

@@ -1,4 +1,4 @@
-import type { CertificateId } from '../../shared/gateway-model.js';
+import type { CertificateId, PluginId } from '../../shared/gateway-model.js';
 import type { SnapshotEntry, SnapshotEntryKey } from '../../shared/snapshot.js';
 import type { SqliteDatabase, SqliteStatement } from '../../shared/sqlite.js';
 import { certificateByHost, everyApi } from './schema.js';
@@ -17,6 +17,7 @@ export class Bindings {
   readonly #everyApi: SqliteStatement<HostRow>;
   readonly #scopeOfPlugin: SqliteStatement<{ scope: string }>;
   readonly #scopesOfCertificate: SqliteStatement<{ scope: string }>;
+  readonly #anyDangling: SqliteStatement<{ id: PluginId }>;
   readonly #dangling: Record<SnapshotEntryKey['kind'], SqliteStatement<unknown>>;
 
   constructor(database: SqliteDatabase) {
@@ -27,6 +28,13 @@ export class Bindings {
     this.#scopesOfCertificate = database.prepare(
       'SELECT DISTINCT scope FROM plugin WHERE certificate_id = ?',
     );
+    // By indexes alone: reading 100,000 certificates to learn that none is retired would take seconds.
+    this.#anyDangling = database.prepare(`
+      SELECT p.id FROM plugin p
+      LEFT JOIN certificate c ON c.id = p.certificate_id
+      LEFT JOIN api a ON a.id = p.scope
+      WHERE c.id IS NULL OR c.id IN (SELECT id FROM certificate WHERE retired = 1)
+        OR (a.id IS NULL AND p.scope <> '${everyApi}') LIMIT 1`);
     const dangling = (name: string) => `
       SELECT 1 FROM plugin p
       LEFT JOIN certificate c ON c.id = p.certificate_id AND c.retired = 0
@@ -42,6 +50,12 @@ export class Bindings {
   /** Whether every plugin that has to do with the entry has its API and its certificate. */
   isWhole({ kind, id }: SnapshotEntryKey): boolean {
     return this.#dangling[kind].get(id) === undefined;
+  }
+
+  /** A plugin that lacks its API or its certificate, if any does. */
+  firstDangling(): SnapshotEntryKey | undefined {
+    const plugin = this.#anyDangling.get();
+    return plugin && { kind: 'plugin', id: plugin.id };
   }
 
   /** The certificate of the enabled plugin that applies to the API with this very `request_host`. */

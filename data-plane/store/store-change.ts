@@ -132,16 +132,16 @@ export class StoreChange {
     this.#patternsChanged ||= pattern;
   }
 
-  // Only what this change could have broken: scanning every plugin would make a delta's cost grow
-  // with the size of the snapshot.
+  // Of a delta only what it could have broken: scanning every plugin would make its cost grow with the
+  // size of the snapshot. Of a full snapshot everything at once, which is a tenth of the time.
   #checkConsistency(): void {
+    const broken = this.#isFull
+      ? this.#bindings.firstDangling()
+      : this.#written.find((key) => !this.#bindings.isWhole(key));
+    if (broken === undefined) return;
     const { to } = this.#range;
-    for (const key of this.#written) {
-      if (!this.#bindings.isWhole(key)) {
-        throw new SnapshotInconsistentError(
-          `snapshot ${to}: after ${key.kind} ${key.id} a plugin lacks its API or its certificate`,
-        );
-      }
-    }
+    throw new SnapshotInconsistentError(
+      `snapshot ${to}: after ${broken.kind} ${broken.id} a plugin lacks its API or its certificate`,
+    );
   }
 }

@@ -149,6 +149,8 @@ describe('node store: applying', () => {
     refused(5, 6, [pluginEntry(1, 1, 7)]);
     refused(5, 6, [], [certificateKey(1)]);
     refused(5, 6, [], [apiKey(1)]);
+    refused('empty', 6, [apiEntry(1), pluginEntry(1, 1, 1)]);
+    refused('empty', 6, [certificateEntry(1), pluginEntry(1, 1, 1)]);
     expect([writer.revision, writer.digest]).toEqual([5, digest]);
     expect(boundCertificate(reader, 'host-1.test')).toBe(certificateId(1));
   });
