@@ -3,12 +3,15 @@ import { certificateWarnings } from '../control-plane/certificates/certificate-w
 import { checkPair } from '../control-plane/certificates/check-pair.js';
 import { parseChain } from '../control-plane/certificates/parse-chain.js';
 import { parsePrivateKey } from '../control-plane/certificates/parse-key.js';
+import { rsaCost } from '../control-plane/certificates/rsa-cost.js';
 import { withoutPrivateKeys } from './pem-text.js';
 
 export interface FileCheck {
   /** Why an upload would be refused; none: it would be taken. */
   readonly faults: readonly string[];
   readonly warnings: readonly string[];
+  /** What is right, and could be better. */
+  readonly advice: readonly string[];
   readonly names: readonly string[];
   readonly keyAlgorithm: string;
   /** RFC 3339, empty if the chain does not parse. */
@@ -31,7 +34,9 @@ export async function checkFiles(
     const pair = checkPair(chain.value, key.value);
     if (!pair.ok) faults.push(`${keyFile}: ${pair.fault.reason}`);
   }
-  if (!chain.ok) return { faults, warnings: [], names: [], keyAlgorithm: '', notAfter: '' };
+  if (!chain.ok) {
+    return { faults, warnings: [], advice: [], names: [], keyAlgorithm: '', notAfter: '' };
+  }
   const { names, keyAlgorithm, notAfter } = chain.value;
   if (notAfter <= Date.now()) {
     faults.push(`${certFile}: it expired; an upload needs ?allow_expired=true`);
@@ -39,6 +44,7 @@ export async function checkFiles(
   return {
     faults,
     warnings: certificateWarnings(chain.value, host, Date.now()),
+    advice: [rsaCost(keyAlgorithm)].filter((each) => each !== undefined),
     names,
     keyAlgorithm,
     notAfter: new Date(notAfter).toISOString(),

@@ -47,6 +47,7 @@ export function certCommand(io: Io = standardIo): Command {
         else {
           for (const fault of report.faults) io.out(`refused: ${fault}\n`);
           for (const warning of report.warnings) io.out(`warning: ${warning}\n`);
+          for (const advice of report.advice) io.out(`advice: ${advice}\n`);
           if (report.faults.length === 0) {
             io.out(
               `good: ${report.names.join(', ')}, ${report.keyAlgorithm}, until ${report.notAfter}\n`,

@@ -60,8 +60,8 @@ export function importCommand(io: Io = standardIo): Command {
       const refused = [...plan.refused, ...report.refused];
       io.out(
         options.json === true
-          ? `${JSON.stringify({ format: source.format, ...report, refused }, null, 2)}\n`
-          : `${source.format}: ${describe(report, refused, options.dryRun === true)}`,
+          ? `${JSON.stringify({ format: source.format, ...report, refused, advice: plan.advice }, null, 2)}\n`
+          : `${source.format}: ${describe(report, refused, plan.advice, options.dryRun === true)}`,
       );
       if (refused.length > 0 || report.left > 0) process.exitCode = exitCode.failed;
     });
@@ -116,7 +116,12 @@ async function carryOut(io: Io, plan: ImportPlan, options: ImportOptions): Promi
   }
 }
 
-function describe(report: UploadReport, refused: readonly Refused[], isDryRun: boolean): string {
+function describe(
+  report: UploadReport,
+  refused: readonly Refused[],
+  advice: readonly string[],
+  isDryRun: boolean,
+): string {
   const { added, replaced, unchanged, left } = report;
   const would = isDryRun ? 'would be ' : '';
   const lines = [
@@ -126,6 +131,7 @@ function describe(report: UploadReport, refused: readonly Refused[], isDryRun: b
   if (refused.length > refusedShown) {
     lines.push(`  and ${refused.length - refusedShown} more: --json lists all`);
   }
+  lines.push(...advice.map((each) => `advice: ${each}`));
   if (left > 0) lines.push(`interrupted with ${left} left: run the same command to go on`);
   return `${lines.join('\n')}\n`;
 }

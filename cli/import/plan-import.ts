@@ -1,3 +1,4 @@
+import { isRsa, rsaCost } from '../../control-plane/certificates/rsa-cost.js';
 import type { FoundChain, FoundKey, PemContent } from './read-pem-texts.js';
 import type {
   ApiDraft,
@@ -22,6 +23,8 @@ export interface PlannedUpload {
 export interface ImportPlan {
   readonly uploads: readonly PlannedUpload[];
   readonly refused: readonly Refused[];
+  /** What is taken, and could be better. */
+  readonly advice: readonly string[];
 }
 
 /** A chain with its key. */
@@ -59,6 +62,7 @@ export function planImport(
   return {
     uploads: uploads.sort((a, b) => a.host.localeCompare(b.host)),
     refused: [...source.refused, ...plan.refused],
+    advice: keyAdvice([...plan.byHost.values()]),
   };
 }
 
@@ -134,6 +138,17 @@ class Plan {
   #refuse(what: string, reason: string): void {
     this.refused.push({ what, reason });
   }
+}
+
+function keyAdvice(pairs: readonly Pair[]): string[] {
+  const costs = pairs
+    .map(({ chain }) => chain.keyAlgorithm)
+    .filter(isRsa)
+    .sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
+    .flatMap((algorithm) => rsaCost(algorithm) ?? []);
+  const greatest = costs.at(-1);
+  if (greatest === undefined) return [];
+  return [`${costs.length} of ${pairs.length} hosts come with an RSA key: ${greatest}`];
 }
 
 function prefers(chain: FoundChain, other: FoundChain): boolean {

@@ -2,6 +2,7 @@ import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { parseChain } from '../../control-plane/certificates/parse-chain.js';
 import { parsePrivateKey } from '../../control-plane/certificates/parse-key.js';
+import type { KeyAlgorithm } from '../../shared/gateway-model.js';
 import { withoutPrivateKeys } from '../pem-text.js';
 import { isMissing } from './sources/file-tree.js';
 import type { PemText } from './sources/source.js';
@@ -21,6 +22,7 @@ export interface FoundChain {
   readonly isAuthority: boolean;
   /** What the leaf's key has in common with its private key. */
   readonly keyId: string;
+  readonly keyAlgorithm: KeyAlgorithm;
 }
 
 /** A private key that a text holds. The key itself stays there until it is uploaded. */
@@ -50,9 +52,9 @@ export default async function readPemTexts(texts: readonly PemText[]): Promise<P
     if (pem.includes('-----BEGIN CERTIFICATE-----')) {
       const chain = parseChain(withoutPrivateKeys(pem));
       if (chain.ok) {
-        const { fingerprint256, names, notAfter, leaf, intermediates } = chain.value;
+        const { fingerprint256, names, notAfter, keyAlgorithm, leaf, intermediates } = chain.value;
         chains.push({
-          ...{ name, fingerprint256, names, notAfter },
+          ...{ name, fingerprint256, names, notAfter, keyAlgorithm },
           certificates: 1 + intermediates.length,
           isAuthority: leaf.ca,
           keyId: idOf(leaf.publicKey),

@@ -3,12 +3,15 @@ import type { CertificateId } from '../../shared/gateway-model.js';
 import type { ServedCertificate } from '../../shared/snapshot.js';
 import { OpensslBench } from '../../test/support/openssl.js';
 
-export const keyKinds = ['P-256', 'RSA-2048'] as const;
+export const keyKinds = ['P-256', 'P-384', 'RSA-2048', 'RSA-3072', 'RSA-4096'] as const;
 export type KeyKind = (typeof keyKinds)[number];
 
 const keyOptions = {
   'P-256': ['EC', 'ec_paramgen_curve:P-256'],
+  'P-384': ['EC', 'ec_paramgen_curve:P-384'],
   'RSA-2048': ['RSA', 'rsa_keygen_bits:2048'],
+  'RSA-3072': ['RSA', 'rsa_keygen_bits:3072'],
+  'RSA-4096': ['RSA', 'rsa_keygen_bits:4096'],
 } as const satisfies Record<KeyKind, readonly string[]>;
 
 /** A self-signed certificate for a host, with a key of its own. */

@@ -1,8 +1,9 @@
 import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { run } from '../../cli/program.js';
 import { type AdminUnderTest, startAdmin } from '../support/admin-server.js';
+import { OpensslBench } from '../support/openssl.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { TestCa } from '../support/test-ca.js';
 
@@ -128,5 +129,28 @@ describe('cert', () => {
     await writeFile(both, `${one.key}\n${one.cert}\n`);
     expect((await type('cert', 'check', both)).code).toBe(0);
     expect(out).not.toContain((await readFile(both, 'utf8')).slice(60, 90));
+  });
+
+  it('check says what an RSA key costs in every handshake, and nothing of other keys', async () => {
+    const directory = await temporaryDirectory();
+    const bench = new OpensslBench();
+    onTestFinished(() => bench.dispose());
+    const pair = join(directory, 'pair.pem');
+    for (const [algorithm, option, expected] of [
+      [
+        'RSA',
+        'rsa_keygen_bits:2048',
+        /^advice: .* RSA key of 2048 bits .* 3 times .* prefer P-256$/m,
+      ],
+      ['RSA', 'rsa_keygen_bits:4096', /^advice: .* RSA key of 4096 bits .* 17 times /m],
+      ['EC', 'ec_paramgen_curve:P-256', /^good: /],
+    ] as const) {
+      const key = bench.key(algorithm, option);
+      await writeFile(pair, `${key}${bench.certificate(key)}`, { mode: 0o600 });
+      expect(await type('cert', 'check', pair)).toMatchObject({
+        code: 0,
+        out: expect.stringMatching(expected),
+      });
+    }
   });
 });

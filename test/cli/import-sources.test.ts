@@ -6,9 +6,9 @@ import readPemTexts from '../../cli/import/read-pem-texts.js';
 import { readSource } from '../../cli/import/sources/read-source.js';
 import type { SourceFormat } from '../../cli/import/sources/source.js';
 import { caddyFolder, certbotFolder, haproxyFile } from '../support/certificate-folders.js';
-import { OpensslBench } from '../support/openssl.js';
+import { OpensslBench, type Pair } from '../support/openssl.js';
 import { ScratchDirectory } from '../support/scratch-directory.js';
-import { type IssuedCertificate, TestCa } from '../support/test-ca.js';
+import { TestCa } from '../support/test-ca.js';
 
 const directory = new ScratchDirectory();
 let ca: TestCa;
@@ -24,7 +24,7 @@ async function write(path: string, text: string): Promise<string> {
   return path;
 }
 
-async function writePair(stem: string, { cert, key }: IssuedCertificate): Promise<void> {
+async function writePair(stem: string, { cert, key }: Pair): Promise<void> {
   await write(`${stem}.crt`, cert);
   await write(`${stem}.key`, key);
 }
@@ -369,6 +369,21 @@ certificates:
 });
 
 describe('a directory of anything', () => {
+  it('says how many hosts come with an RSA key and what the longest costs', async () => {
+    const root = directory.path('rsa');
+    const bench = new OpensslBench();
+    for (const bits of [2048, 3072]) {
+      const key = bench.key('RSA', `rsa_keygen_bits:${bits}`);
+      const cert = bench.certificate(key, { names: [`rsa-${bits}.test`] });
+      await writePair(join(root, `rsa-${bits}`), { cert, key });
+    }
+    bench.dispose();
+    await writePair(join(root, 'ec'), await ca.issue(['ec.test']));
+    expect((await plan(root)).advice).toEqual([
+      expect.stringMatching(/^2 of 3 hosts come with an RSA key: .* 3072 bits .* 7 times /),
+    ]);
+  });
+
   it('brings together what openssl wrote, whatever the files are called', async () => {
     const openssl = new OpensslBench();
     const root = directory.path('anything');
