@@ -60,7 +60,7 @@ export interface SnapshotKeeperOptions {
   readonly folded: FoldedLog;
   readonly snapshots: StateSnapshotStore;
   readonly logger: Logger;
-  /** Events after the latest snapshot that make a new one due, default 1000. */
+  /** Events after the latest snapshot that make a new one due, default 5000: 0.2 s of replay. */
   readonly everyEvents?: number;
 }
 
@@ -96,7 +96,7 @@ export class SnapshotKeeper {
   }
 
   #saveIfDue(): void {
-    const { folded, everyEvents = 1000, logger } = this.#options;
+    const { folded, everyEvents = 5000, logger } = this.#options;
     const { head, state } = folded;
     if (head === 'empty' || this.#saving !== undefined) return;
     if (head - this.#savedAt < Math.max(everyEvents, state.certificates.size / 10)) return;
