@@ -152,6 +152,7 @@ async function start(
     allowExpiredCertificates: config.allowExpiredCertificates,
     connectionCounters: () => registry.connectionCounters(),
     whenApplied: (revision, wait) => whenApplied({ registry, feed }, revision, wait),
+    stateAt: (revision) => pastStates.at(revision),
     uploadOf: (id) => history.upload(id),
     ...access.callers,
     tls: access.tls,

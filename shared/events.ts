@@ -87,6 +87,15 @@ export interface RevisionServed {
   };
 }
 
+/**
+ * A write with an `Idempotency-Key` found everything as it asks for. Carries the key, so that the write
+ * is answered alike when it is repeated; all other writes that change nothing leave no event.
+ */
+export interface NothingChanged {
+  readonly type: 'NothingChanged';
+  readonly data: Readonly<Record<string, never>>;
+}
+
 export type GatewayEvent =
   | LogCreated
   | ApiAdded
@@ -99,7 +108,8 @@ export type GatewayEvent =
   | KeyErased
   | NodeAdmitted
   | NodeRevoked
-  | RevisionServed;
+  | RevisionServed
+  | NothingChanged;
 
 export type GatewayEventType = GatewayEvent['type'];
 

@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import type { GatewayEvent } from '../../shared/events.js';
 import type { CertificateId } from '../../shared/gateway-model.js';
 import type { Logger } from '../../shared/logger.js';
+import type { Revision } from '../../shared/revision.js';
 import type { CommandHandler } from '../application/command-handler.js';
 import type { FoldedLog } from '../application/folded-log.js';
 import type { Command } from '../domain/commands.js';
@@ -36,6 +37,8 @@ export interface AdminContext {
   readonly connectionCounters: () => ConnectionCounters;
   /** Lets a write wait until the nodes serve it; absent where there are none to wait for. */
   readonly whenApplied?: WhenApplied;
+  /** The configuration as it was after a revision; may take a replay of the log. */
+  readonly stateAt: (revision: Revision) => Promise<GatewayState>;
   /** The upload of a certificate, also of one that is gone, for answers that are repeated. */
   readonly uploadOf?: (id: CertificateId) => Promise<GatewayEvent | undefined>;
   /** Who is calling, for the event's metadata. @throws Refusal if nobody who may. */

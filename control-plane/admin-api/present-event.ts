@@ -44,6 +44,8 @@ export function presentEvent(event: GatewayEvent): EventDocument {
     }
     case 'NodeRevoked':
       return { type, data: { node_id: event.data.nodeId } };
+    case 'NothingChanged':
+      return { type, data: {} };
     default: {
       const unknown: never = event;
       return unknown;

@@ -8,6 +8,9 @@ import { invalid, Refusal } from './refusal.js';
 /** Waits until enough nodes serve a revision, or the time is over; see `whenApplied`. */
 export type WhenApplied = (revision: Revision, wait: AppliedWait) => Promise<AppliedReport>;
 
+/** What `waitOf` reads: how long to wait, no part of what is to be done. */
+export const waitParameters = ['wait', 'wait_timeout_ms'] as const;
+
 const defaultTimeoutMs = 10_000;
 const maxTimeoutMs = 60_000;
 /** A header, so it is kept well below what clients and proxies take. */

@@ -1,10 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { GatewayEvent } from '../../shared/events.js';
+import type { GatewayEvent, RecordedEvent } from '../../shared/events.js';
 import type { ExpectedRevision } from '../../shared/revision.js';
 import type { CommandRejection } from '../application/command-outcome.js';
 import type { KeyMaterials } from '../application/key-custody.js';
 import type { AppliedWait } from '../distribution/applied-barrier.js';
 import type { Command } from '../domain/commands.js';
+import { fold } from '../domain/evolve.js';
 import type { GatewayState } from '../domain/state.js';
 import type { AdminContext } from './admin-context.js';
 import type { RawObject } from './body/raw-value.js';
@@ -42,6 +43,8 @@ export interface Write {
   readonly refuse?: (rejection: CommandRejection) => Refusal;
   /** What a dry run says beside the events and bindings. */
   readonly report?: (events: readonly GatewayEvent[], after: GatewayState) => object;
+  /** The events say only what was changed: the rest of the answer is in the state. */
+  readonly answersFromState?: true;
   /** From the events and the state after them, so that a repeated request is answered alike. */
   readonly answer: (events: readonly GatewayEvent[], after: GatewayState) => Answer;
 }
@@ -95,9 +98,8 @@ export async function write(each: Write): Promise<void> {
         logger.warn({ correlationId: request.id, command: command.type }, warning);
       }
       if (warnings.length > 0) reply.header('signet-warning', [...warnings]);
-      const events = outcome.events.map(({ event }) => event);
       await waitApplied(admin, reply, outcome.head, wait);
-      await send(reply, outcome.head, each.answer(events, outcome.after));
+      await send(reply, outcome.head, each.answer(changesIn(outcome.events), outcome.after));
       return;
     }
     const { rejection } = outcome;
@@ -122,10 +124,19 @@ async function repeat(
   wait: AppliedWait | undefined,
 ): Promise<void> {
   const { admin, reply } = each;
-  const events = await withUpload(each, await eventsOf(admin.log, known));
+  const recorded = await eventsOf(admin.log, known);
+  const changes = changesIn(recorded);
+  const after =
+    changes.length === 0 || each.answersFromState === true
+      ? await admin.stateAt(known.last)
+      : recorded.reduce(fold, admin.folded.state);
   reply.header('idempotency-replayed', 'true');
   await waitApplied(admin, reply, known.last, wait);
-  await send(reply, known.last, each.answer(events, admin.folded.state));
+  await send(reply, known.last, each.answer(await withUpload(each, changes), after));
+}
+
+function changesIn(recorded: readonly RecordedEvent[]): readonly GatewayEvent[] {
+  return recorded.map(({ event }) => event).filter(({ type }) => type !== 'NothingChanged');
 }
 
 /** An answer shows the plugin's certificate, which may have been uploaded earlier and be gone by now. */

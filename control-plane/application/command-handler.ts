@@ -313,7 +313,11 @@ function judge(
     return refuse({ code: 'precondition-failed' });
   }
   const decision = decide(state, command);
-  return decision.accepted ? { events: decision.events } : refuse(decision.rejection);
+  if (!decision.accepted) return refuse(decision.rejection);
+  const isKept = idempotency !== undefined && earlier.length === 0;
+  return decision.events.length === 0 && isKept
+    ? { events: [{ type: 'NothingChanged', data: {} }] }
+    : { events: decision.events };
 }
 
 function refuse(rejection: CommandRejection): Judged {

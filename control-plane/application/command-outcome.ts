@@ -23,7 +23,7 @@ export type CommandRejection =
 export type CommandOutcome =
   | {
       readonly status: 'recorded';
-      /** None if the command changed nothing. */
+      /** None if the command changed nothing, or `NothingChanged` alone where its key is to be kept. */
       readonly events: readonly RecordedEvent[];
       /** Head of the log that `after` stands for. */
       readonly head: ExpectedRevision;

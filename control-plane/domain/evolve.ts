@@ -43,6 +43,8 @@ export function evolve(state: GatewayState, event: GatewayEvent): GatewayState {
       return dropNode(state, event.data.nodeId);
     case 'RevisionServed':
       return noteServed(state, event.data);
+    case 'NothingChanged':
+      return state;
     default: {
       const unknown: never = event;
       return unknown;

@@ -111,6 +111,7 @@ export const eventDataSchemas = {
     },
     strict,
   ),
+  NothingChanged: Type.Object({}, strict),
 } satisfies Record<GatewayEventType, Type.TSchema>;
 
 const sha256Hex = Type.String({ pattern: '^[0-9a-f]{64}$' });

@@ -45,6 +45,7 @@ export class HistoryWriter {
       case 'NodeAdmitted':
       case 'NodeRevoked':
       case 'RevisionServed':
+      case 'NothingChanged':
         break; // Concerns no API and no host.
       default:
         event satisfies never;

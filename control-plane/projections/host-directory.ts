@@ -211,6 +211,7 @@ function apisTouched(
     case 'NodeAdmitted':
     case 'NodeRevoked':
     case 'RevisionServed':
+    case 'NothingChanged':
       return [];
     default: {
       const unknown: never = event;

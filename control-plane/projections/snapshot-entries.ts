@@ -71,6 +71,7 @@ export function changedEntryKeys(
       case 'NodeAdmitted':
       case 'NodeRevoked':
       case 'RevisionServed':
+      case 'NothingChanged':
         break;
       case 'CertUploaded':
         touch({ kind: 'certificate', id: event.data.certificate.id });

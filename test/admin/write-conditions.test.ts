@@ -145,6 +145,66 @@ describe('Idempotency-Key', () => {
     expect(odd.status).toBe(400);
   });
 
+  it('gives the same answer where nothing was to be changed, whatever happened since', async () => {
+    const admin = await startAdmin();
+    await addApi(admin);
+    const bound = await admin.send('POST', '/apis/x/plugins', ssl);
+    const path = `/plugins/${bound.json['id']}`;
+    const attempt = () => admin.send('PATCH', path, { enabled: true }, keyed('k'));
+    const back = () => admin.send('POST', '/rollback', { revision: 2 }, keyed('back'));
+    const firsts = [await attempt(), await back()];
+    const { head } = admin.plane.folded;
+    expect(head).toBe(4);
+    await admin.send('PATCH', path, { enabled: false, config: { cert: b.cert, key: b.key } });
+    for (const [index, first] of firsts.entries()) {
+      const again = await [attempt, back][index]?.();
+      expect(first.status).toBe(200);
+      expect([again?.status, again?.text]).toEqual([200, first.text]);
+      for (const name of ['etag', 'signet-revision']) {
+        expect(again?.headers.get(name)).toBe(first.headers.get(name));
+      }
+    }
+    const other = await admin.send('PATCH', path, { enabled: false }, keyed('k'));
+    expect(other.status).toBe(422);
+    const events = await admin.send('GET', '/events?type=NothingChanged');
+    expect(events.json['data']).toMatchObject([{ revision: 3, data: {} }, { revision: 4 }]);
+  });
+
+  it('leaves no event without need', async () => {
+    const admin = await startAdmin();
+    await addApi(admin);
+    expect((await admin.send('PATCH', '/apis/x', { name: 'x' })).status).toBe(200);
+    expect(admin.plane.folded.head).toBe(0);
+  });
+
+  it('repeats the entity tag of then, which no longer matches', async () => {
+    const admin = await startAdmin();
+    await addApi(admin);
+    const rename = () => admin.send('PATCH', '/apis/x', { preserve_host: true }, keyed('k'));
+    const tag = (await rename()).headers.get('etag') ?? '';
+    await admin.send('PATCH', '/apis/x', { strip_request_path: true });
+    const again = await rename();
+    expect(again.headers.get('etag')).toBe(tag);
+    expect(again.json['strip_request_path']).toBe(false);
+    const stale = await admin.send('PATCH', '/apis/x', { name: 'z' }, { 'if-match': tag });
+    expect(stale.status).toBe(412);
+  });
+
+  it('does not care how long the caller waits for the nodes', async () => {
+    const nobody = { isApplied: true, applied: [], stragglers: [], rejections: [] };
+    const whenApplied = async () => ({ revision: revision(0), ...nobody });
+    const admin = await startAdmin({ whenApplied });
+    const first = await admin.send('POST', '/apis?wait=applied', api, keyed('k'));
+    for (const query of ['', '?wait=quorum', '?wait=applied&wait_timeout_ms=5']) {
+      const again = await admin.send('POST', `/apis${query}`, api, keyed('k'));
+      expect([again.status, again.text]).toEqual([first.status, first.text]);
+      expect(again.headers.has('signet-applied')).toBe(query !== '');
+    }
+    expect(admin.plane.folded.head).toBe(0);
+    const other = await admin.send('POST', '/apis?allow_expired=true', api, keyed('k'));
+    expect(other.status).toBe(422);
+  });
+
   it('of a refused request may be used again', async () => {
     const admin = await startAdmin();
     expect((await admin.send('POST', '/apis', { name: 'x' }, keyed('k'))).status).toBe(400);

@@ -93,7 +93,8 @@ async function start(
     control: plane.folded,
     logger: silentLogger,
   });
-  const past = { history, pastStates: new PastStates(plane.log, plane.folded) };
+  const pastStates = new PastStates(plane.log, plane.folded);
+  const past = { history, pastStates };
   const none = 0;
   const server = await createAdminServer({
     ...plane,
@@ -113,6 +114,7 @@ async function start(
     }),
     identify: () => 'tester',
     mayCarryOut: () => true,
+    stateAt: (revision) => pastStates.at(revision),
     uploadOf: (id) => history.upload(id),
     extensions: [
       (each, admin) => addEventRoutes(each, admin, history),

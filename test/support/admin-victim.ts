@@ -6,6 +6,7 @@ import { createAdminServer } from '../../control-plane/admin-api/server.js';
 import { CommandHandler } from '../../control-plane/application/command-handler.js';
 import { FoldedLog } from '../../control-plane/application/folded-log.js';
 import { sweepOrphanKeys } from '../../control-plane/application/orphan-sweep.js';
+import { PastStates } from '../../control-plane/application/past-states.js';
 import { silentLogger as logger } from './silent-logger.js';
 
 /** An admin server over the stores of a directory, to be killed: prints its port, then serves. */
@@ -17,6 +18,7 @@ const folded = new FoldedLog(log, logger);
 await folded.catchUp();
 await sweepOrphanKeys({ folded, vault, logger, graceMs: 0 });
 const clock = Date.now;
+const pastStates = new PastStates(log, folded);
 const server = await createAdminServer({
   ...{ folded, log, clock, logger, host: '127.0.0.1', port: 0 },
   handler: new CommandHandler({ folded, log, vault, clock, logger }),
@@ -34,6 +36,7 @@ const server = await createAdminServer({
   }),
   identify: () => 'tester',
   mayCarryOut: () => true,
+  stateAt: (revision) => pastStates.at(revision),
 });
 const { port } = await server.listen();
 process.stdout.write(`${port}\n`);

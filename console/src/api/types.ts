@@ -124,7 +124,8 @@ export type EventContent =
       readonly data: { readonly node: { readonly id: string; readonly name: string } };
     }
   | { readonly type: 'NodeRevoked'; readonly data: { readonly node_id: string } }
-  | { readonly type: 'RevisionServed'; readonly data: { readonly revision: number } };
+  | { readonly type: 'RevisionServed'; readonly data: { readonly revision: number } }
+  | { readonly type: 'NothingChanged'; readonly data: object };
 
 export type EventReport = EventContent & {
   readonly revision: number;

@@ -162,7 +162,8 @@ function apply(
     case 'NodeRevoked':
       return { title: 'Node revoked', kind: 'housekeeping' };
     case 'RevisionServed':
-      // Nothing that anybody did; the nodes' view shows it.
+    case 'NothingChanged':
+      // Nothing that anybody did to a host; the nodes' view shows what they serve.
       return undefined;
     default: {
       // Of a control plane that is newer than this page: a reload brings the page that knows it.

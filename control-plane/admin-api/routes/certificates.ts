@@ -61,6 +61,7 @@ function bindAll(admin: AdminContext, call: Call): Promise<void> {
       keys,
       subject: 'everything',
     }),
+    answersFromState: true,
     report: results,
     answer: (events, after) => ({ status: 200, body: results(events, after) }),
   });

@@ -28,6 +28,7 @@ const typeNames: { readonly [T in GatewayEventType]: true } = {
   NodeAdmitted: true,
   NodeRevoked: true,
   RevisionServed: true,
+  NothingChanged: true,
 };
 
 /** What was recorded, as pages or as a live stream. */

@@ -8,6 +8,7 @@ import { JsonFault, parseStrictJson } from '../../../control-plane/admin-api/bod
 import { createAdminServer } from '../../../control-plane/admin-api/server.js';
 import { CommandHandler } from '../../../control-plane/application/command-handler.js';
 import { FoldedLog } from '../../../control-plane/application/folded-log.js';
+import { PastStates } from '../../../control-plane/application/past-states.js';
 import { recordingLogger } from '../../fleet/snapshot-fixtures.js';
 import { OpensslBench } from '../../support/openssl.js';
 import type { FuzzTarget, PreparedTarget } from '../fuzz-target.js';
@@ -70,6 +71,7 @@ async function prepareServer(): Promise<PreparedTarget> {
   };
   const folded = new FoldedLog(log, logger);
   const clock = Date.now;
+  const pastStates = new PastStates(log, folded);
   const server = await createAdminServer({
     log,
     folded,
@@ -90,6 +92,7 @@ async function prepareServer(): Promise<PreparedTarget> {
     }),
     identify: () => 'fuzz',
     mayCarryOut: () => true,
+    stateAt: (revision) => pastStates.at(revision),
     host: '127.0.0.1',
     port: 0,
   });
