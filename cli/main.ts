@@ -1,6 +1,12 @@
 #!/usr/bin/env node
 import { run } from './program.js';
 
+// What reads our output may end before us, as `head` does: no fault of anyone.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
 /** Entry point of the `signet` command. Each role is loaded only by the command that runs it. */
 process.exitCode = await run(process.argv.slice(2), {
   async startControlPlane(config, log) {

@@ -4,6 +4,7 @@ import { GatewayError } from '../shared/errors.js';
 import { version } from '../shared/version.js';
 import { apiCommand } from './commands/api.js';
 import { certCommand } from './commands/cert.js';
+import { completionCommand } from './commands/completion.js';
 import { configCommand } from './commands/config.js';
 import { controlPlaneCommand } from './commands/control-plane.js';
 import { dataPlaneCommand } from './commands/data-plane.js';
@@ -16,6 +17,7 @@ import { startCommand } from './commands/start.js';
 import { stateCommand } from './commands/state.js';
 import { statusCommand } from './commands/status.js';
 import { tokenCommand } from './commands/token.js';
+import { topCommand } from './commands/top.js';
 import { vaultCommand } from './commands/vault.js';
 import { exitCode, type Io, standardIo } from './io.js';
 import type { Roles } from './roles.js';
@@ -32,6 +34,7 @@ export function createProgram(roles: Roles, io: Io = standardIo): Command {
     .addCommand(vaultCommand(io))
     .addCommand(configCommand(io))
     .addCommand(statusCommand(io))
+    .addCommand(topCommand(io))
     .addCommand(apiCommand(io))
     .addCommand(certCommand(io))
     .addCommand(eventsCommand(io))
@@ -39,7 +42,8 @@ export function createProgram(roles: Roles, io: Io = standardIo): Command {
     .addCommand(rollbackCommand(io))
     .addCommand(nodeCommand(io))
     .addCommand(importCommand(io))
-    .addCommand(tokenCommand(io));
+    .addCommand(tokenCommand(io))
+    .addCommand(completionCommand(io));
   for (const command of withDescendants(program)) {
     command.exitOverride().configureOutput({
       writeOut: (text) => io.out(text),
@@ -49,7 +53,7 @@ export function createProgram(roles: Roles, io: Io = standardIo): Command {
   return program;
 }
 
-function withDescendants(command: Command): Command[] {
+export function withDescendants(command: Command): Command[] {
   return [command, ...command.commands.flatMap(withDescendants)];
 }
 

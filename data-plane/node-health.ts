@@ -33,7 +33,11 @@ export class NodeHealthReport {
     const ready = workers > 0 && hasSnapshot();
     if (this.#stats === undefined) return { workers, workersWanted, ready };
     const { connectionsActive, connectionsAccepted, requestsActive, requestsTotal } = this.#stats;
-    const traffic = { connectionsActive, connectionsAccepted, requestsActive, requestsTotal };
+    const { tlsConnectionsAccepted, upstreamFailures } = this.#stats;
+    const traffic = {
+      ...{ connectionsActive, connectionsAccepted, requestsActive, requestsTotal },
+      ...{ tlsConnectionsAccepted, upstreamFailures },
+    };
     return { workers, workersWanted, ready, traffic };
   }
 

@@ -96,6 +96,9 @@ const nodeHealth = Type.Object({
       connectionsAccepted: count,
       requestsActive: count,
       requestsTotal: count,
+      /** Absent from nodes of an earlier build. */
+      tlsConnectionsAccepted: Type.Optional(count),
+      upstreamFailures: Type.Optional(count),
     }),
   ),
 });

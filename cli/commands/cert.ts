@@ -9,6 +9,12 @@ import { exitCode, type Io, standardIo } from '../io.js';
 import { selfSigned } from '../self-signed.js';
 import { table } from '../table.js';
 
+interface SelfSignedOptions {
+  readonly days: number;
+  readonly out: string;
+  readonly json?: boolean;
+}
+
 interface ListOptions extends AdminOptions {
   readonly expiring?: number;
 }
@@ -22,13 +28,19 @@ export function certCommand(io: Io = standardIo): Command {
     .description('make a P-256 key and a self-signed certificate: HOST.pem and HOST.key')
     .option('--days <n>', 'how long it is valid', parseDays, 90)
     .option('--out <directory>', 'where to put them', '.')
-    .action(async (host: string, { days, out }: { days: number; out: string }) => {
+    .option('--json', 'print JSON')
+    .action(async (host: string, { days, out, json }: SelfSignedOptions) => {
       const path = join(out, host.replaceAll('*', '_'));
       const { cert, key } = await selfSigned(host, days);
       // Never over a key that is there: it may be the only copy.
       await writeFile(`${path}.key`, key, { mode: 0o600, flag: 'wx' });
       await writeFile(`${path}.pem`, cert, { flag: 'wx' });
-      io.out(`${path}.pem and ${path}.key, valid for ${days} days\n`);
+      const files = { cert: `${path}.pem`, key: `${path}.key`, days };
+      io.out(
+        json === true
+          ? `${JSON.stringify(files)}\n`
+          : `${files.cert} and ${files.key}, valid for ${days} days\n`,
+      );
     });
 
   command

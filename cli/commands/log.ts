@@ -45,24 +45,34 @@ export function logCommand(io: Io = standardIo): Command {
 
   addConfigFlags(command.command('export [file]'))
     .description('write all events as JSON lines, to standard output if no file is named')
+    .option('--json', 'say in JSON what was written to the file')
     .action(async (file: string | undefined, flags: Readonly<Record<string, unknown>>) => {
       await withLog(flags, { mustExist: true }, async ({ log }) => {
-        const bar = new ProgressBar(io, 'events', await countEvents(log));
+        const events = await countEvents(log);
+        const bar = new ProgressBar(io, 'events', events);
         const lines = exportLog(log, (at) => bar.update(at + 1));
         if (file === undefined) for await (const line of lines) io.out(`${line}\n`);
         else await writeLines(file, lines);
         bar.clear();
+        if (file !== undefined && flags['json'] === true) {
+          io.out(`${JSON.stringify({ file, events })}\n`);
+        }
       });
     });
 
   addConfigFlags(command.command('import <file>'))
     .description('bring an export into an empty log; revisions, ids and hashes stay as they are')
+    .option('--json', 'print JSON')
     .action(async (file: string, flags: Readonly<Record<string, unknown>>) => {
       await withLog(flags, { mustExist: false }, async ({ log, name }) => {
         const { lines, progress, done } = await readingLines(io, file);
         const { head } = await importLog(log, lines, progress);
         done();
-        io.out(`${name} now ends at revision ${head.revision}, hash ${head.hash}\n`);
+        io.out(
+          flags['json'] === true
+            ? `${JSON.stringify({ log: name, ...head })}\n`
+            : `${name} now ends at revision ${head.revision}, hash ${head.hash}\n`,
+        );
       });
     });
 

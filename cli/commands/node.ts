@@ -39,6 +39,7 @@ export function nodeCommand(io: Io = standardIo): Command {
 
   addConfigFlags(command.command('join'))
     .description('make this machine a node, with a token; `data-plane` then needs none')
+    .option('--json', 'print JSON')
     .action(async (options: Readonly<Record<string, unknown>>) => {
       const { config } = loadConfig(flagsBySetting(options));
       // Loaded here: no other command needs certificates to be made.
@@ -49,7 +50,8 @@ export function nodeCommand(io: Io = standardIo): Command {
         token: joinTokenOf(config),
         nodeName: config.nodeName ?? hostname(),
       });
-      io.out(`joined as ${nodeId}\n`);
+      const isJson = options['json'] === true;
+      io.out(isJson ? `${JSON.stringify({ node_id: nodeId })}\n` : `joined as ${nodeId}\n`);
     });
 
   return command;

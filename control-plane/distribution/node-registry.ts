@@ -88,7 +88,7 @@ export class NodeRegistry {
       isConnected && health?.traffic ? [health.traffic] : [],
     );
     const sum = (name: keyof (typeof traffic)[number]) =>
-      traffic.reduce((total, each) => total + each[name], 0);
+      traffic.reduce((total, each) => total + (each[name] ?? 0), 0);
     const active = sum('connectionsActive');
     const accepted = sum('connectionsAccepted');
     const writing = Math.min(sum('requestsActive'), active);

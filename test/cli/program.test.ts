@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { run } from '../../cli/program.js';
+import { createProgram, run, withDescendants } from '../../cli/program.js';
 import type { Roles } from '../../cli/roles.js';
 import { settings } from '../../shared/config-schema.js';
 
@@ -41,6 +41,28 @@ describe('the command line', () => {
       code: 2,
       error: expect.stringContaining('Did you mean --proxy-listen?'),
     });
+  });
+
+  it('prints JSON on request, whatever the command', () => {
+    const program = createProgram(noRoles);
+    const leaves = withDescendants(program).filter(({ commands }) => commands.length === 0);
+    const without = leaves.filter(({ options }) => !options.some(({ long }) => long === '--json'));
+    expect(leaves.length).toBeGreaterThan(20);
+    // What completes a command line is a script.
+    expect(without.map((command) => command.name())).toEqual(['completion']);
+  });
+
+  it('suggests the nearest word at every level, and names all choices', async () => {
+    for (const [line, meant] of [
+      [['cert', 'chek'], 'check'],
+      [['token', 'creat'], 'create'],
+      [['cert', 'list', '--expirin', '1d'], '--expiring'],
+      [['import', '.', '--formt', 'kong'], '--format'],
+    ] as const) {
+      expect((await type(...line)).error).toContain(`Did you mean ${meant}?`);
+    }
+    const choice = await type('import', '.', '--format', 'kng');
+    expect(choice.error).toMatch(/Allowed choices are .*kong/);
   });
 
   it('names every mistake of the configuration and starts nothing', async () => {

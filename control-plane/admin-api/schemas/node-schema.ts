@@ -1,5 +1,6 @@
 import type { Revision } from '../../../shared/revision.js';
 import type { RejectedEntry } from '../../../shared/snapshot.js';
+import type { NodeHealth } from '../../../shared/snapshot-protocol.js';
 import type { RecordedAck } from '../../distribution/ack-history.js';
 import type { AppliedReport } from '../../distribution/applied-barrier.js';
 import type { NodeStatus } from '../../distribution/node-registry.js';
@@ -44,9 +45,23 @@ export const nodeSchema: JsonSchema = object(
     digest_mismatches: count,
     rejections,
     last_seen_at: epochMs,
+    traffic: {
+      ...object(
+        {
+          connections_active: count,
+          connections_accepted: count,
+          tls_connections_accepted: count,
+          requests_active: count,
+          requests_total: count,
+          upstream_failures: count,
+        },
+        ...['tls_connections_accepted', 'upstream_failures'],
+      ),
+      description: 'Since the node started, as it said when it was last seen.',
+    },
   },
   ...['address', 'version', 'plugins_available', 'workers', 'workers_wanted'],
-  ...['revision', 'lag', 'digest', 'last_seen_at'],
+  ...['revision', 'lag', 'digest', 'last_seen_at', 'traffic'],
 );
 
 export const ackSchema: JsonSchema = object({
@@ -88,6 +103,18 @@ export function presentNode(node: NodeStatus, newest: Revision | undefined): obj
     digest_mismatches: node.digestMismatches,
     rejections: node.rejections.map(presentRejection),
     last_seen_at: node.lastSeenAt,
+    traffic: health?.traffic && presentTraffic(health.traffic),
+  };
+}
+
+function presentTraffic(traffic: NonNullable<NodeHealth['traffic']>): object {
+  return {
+    connections_active: traffic.connectionsActive,
+    connections_accepted: traffic.connectionsAccepted,
+    tls_connections_accepted: traffic.tlsConnectionsAccepted,
+    requests_active: traffic.requestsActive,
+    requests_total: traffic.requestsTotal,
+    upstream_failures: traffic.upstreamFailures,
   };
 }
 

@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { commandTable } from '../../cli/completion/command-table.js';
+import { completionScript, shells } from '../../cli/completion/scripts.js';
+import { createProgram, withDescendants } from '../../cli/program.js';
+import { runCommand } from '../support/run-command.js';
+
+const program = createProgram({
+  startControlPlane: () => Promise.reject(new Error('not here')),
+  startDataPlane: () => Promise.reject(new Error('not here')),
+});
+const table = commandTable(program);
+
+/** What bash offers for the last of the words. */
+async function offered(...words: readonly string[]): Promise<readonly string[]> {
+  const script = `${completionScript('bash', table)}
+    COMP_WORDS=("$@"); COMP_CWORD=$(($#-1)); _signet; printf '%s\\n' "\${COMPREPLY[@]}"`;
+  const { code, stdout, stderr } = await runCommand('bash', ['-c', script, 'bash', ...words]);
+  expect(stderr).toBe('');
+  expect(code).toBe(0);
+  return stdout.split('\n').filter((line) => line !== '');
+}
+
+describe('completion', () => {
+  it('offers commands, flags and values where bash asks for them', async () => {
+    expect(await offered('signet', 'ce')).toEqual(['cert']);
+    expect(await offered('signet', 'cert', '')).toEqual(
+      expect.arrayContaining(['check', 'list', 'self-signed']),
+    );
+    expect(await offered('signet', 'cert', 'list', '--exp')).toEqual(['--expiring']);
+    expect(await offered('signet', 'import', '--format', 'n')).toEqual(['nginx']);
+    expect(await offered('signet', 'start', '--log-level', 'w')).toEqual(['warn']);
+    expect(await offered('signet', 'completion', 'z')).toEqual(['zsh']);
+    expect(await offered('signet', 'cert', 'list', '--token-file', '/etc/host')).toContain(
+      '/etc/hosts',
+    );
+  });
+
+  it.each(shells)('has every command and flag for %s', (shell) => {
+    const script = completionScript(shell, table);
+    for (const command of withDescendants(program)) {
+      expect(script).toContain(command.name());
+      for (const { long, hidden } of command.options) {
+        const word = shell === 'fish' ? `-l ${long?.slice(2)}` : `${long}`;
+        if (!hidden) expect(script).toContain(word);
+        else expect(script).not.toContain(word);
+      }
+    }
+  });
+});
