@@ -203,7 +203,8 @@ const properties = {
   ),
   upstream_tls_verify: Type.Boolean({
     default: true,
-    description: "Verify https upstreams' certificates. Kong did not.",
+    description:
+      "Verify https upstreams' certificates, against the system's roots. Kong did not. An API's `upstream_verify` goes before it.",
   }),
   upstream_connect_timeout_ms: milliseconds(
     10_000,
@@ -226,6 +227,33 @@ const properties = {
     maximum: 65_535,
     default: 512,
     description: 'Connections to one upstream from one worker; requests beyond it wait.',
+  }),
+  upstream_eject_after_failures: Type.Integer({
+    minimum: 1,
+    maximum: 1000,
+    default: 3,
+    description:
+      'Failures in a row (no connection, no answer in time, a broken one, a failure status) after which one of several `upstream_targets` is left out.',
+  }),
+  upstream_eject_ms: milliseconds(
+    10_000,
+    'How long it is left out; twice as long each time that it fails again.',
+  ),
+  upstream_max_eject_ms: milliseconds(300_000, 'The longest that it is left out.'),
+  upstream_failure_statuses: Type.Array(
+    Type.Decode(Type.String({ pattern: '^[1-5][0-9]{2}$', expects: 'a status, as 503' }), Number),
+    {
+      uniqueItems: true,
+      default: ['502', '503', '504'],
+      description: 'Statuses that count as failures of the target that answers them.',
+    },
+  ),
+  upstream_panic_percent: Type.Integer({
+    minimum: 0,
+    maximum: 100,
+    default: 50,
+    description:
+      'With fewer targets left than this share, all are used again: it is rather the requests that fail.',
   }),
   client_body_timeout_ms: milliseconds(60_000, "Silence within a request's body; then 408."),
   drain_timeout_ms: milliseconds(

@@ -29,7 +29,7 @@ export interface NodeRejection {
   readonly reason: string;
 }
 
-/** Kong 0.9.9's API object: which requests go to which upstream. */
+/** Kong 0.9.9's API object, which requests go to which upstream; and how its servers are reached. */
 export interface Api {
   readonly id: ApiId;
   /** Milliseconds since the epoch. */
@@ -41,6 +41,21 @@ export interface Api {
   readonly upstreamUrl: string;
   readonly stripRequestPath: boolean;
   readonly preserveHost: boolean;
+  /** The servers behind `upstreamUrl`; absent or empty: the one that it names. */
+  readonly upstreamTargets?: readonly UpstreamServer[];
+  /** PEM of the roots that may vouch for an https upstream; absent: the system's. */
+  readonly upstreamCa?: string;
+  /** Whether an https upstream has to prove who it is; absent: as the node's configuration has it. */
+  readonly upstreamVerify?: boolean;
+}
+
+export interface UpstreamServer {
+  /** Name or address, without the brackets of an IPv6 literal. */
+  readonly host: string;
+  /** Absent: that of `upstreamUrl`. */
+  readonly port?: number;
+  /** Share of the requests, among the weights of all. */
+  readonly weight: number;
 }
 
 /** Kong 0.9.9's plugin object for the one plugin there is, with the certificate by reference. */

@@ -1,7 +1,13 @@
 import Type, { type Static, type TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { encodeFrame, ProtocolError } from './frame-codec.js';
-import type { ApiId, CertificateId, HttpsRedirectStatusCode, PluginId } from './gateway-model.js';
+import type {
+  ApiId,
+  CertificateId,
+  HttpsRedirectStatusCode,
+  PluginId,
+  UpstreamServer,
+} from './gateway-model.js';
 import type { Revision } from './revision.js';
 
 /**
@@ -11,7 +17,8 @@ import type { Revision } from './revision.js';
  * handshake. Within it, a reader ignores fields and message types that it does not know, and hands
  * unknown fields of an entry on: an older node stores and counts them like any others.
  *
- * Minor 1: redirects to HTTPS and HSTS in plugins. A node of minor 0 refuses plain HTTP with 426 instead.
+ * Minor 1: redirects to HTTPS and HSTS in plugins, servers and roots of upstreams in APIs. A node of
+ * minor 0 refuses plain HTTP with 426 and reaches upstreams by their URL alone.
  */
 export const protocolName = 'signet-node/1';
 export const protocolMinor = 1;
@@ -37,6 +44,15 @@ const hex64 = Type.String({ pattern: '^[0-9a-f]{64}$' });
 const epochMs = Type.Integer({ minimum: -8.64e15, maximum: 8.64e15 });
 const pem = text(64 * 1024);
 
+const upstreamServers = Type.Array(
+  Type.Object({
+    host: text(253),
+    port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535 })),
+    weight: Type.Integer({ minimum: 1, maximum: 1000 }),
+  }),
+  { maxItems: 64 },
+);
+
 const api = Type.Object({
   id: uuid<ApiId>(),
   createdAt: epochMs,
@@ -46,6 +62,9 @@ const api = Type.Object({
   upstreamUrl: text(8192),
   stripRequestPath: Type.Boolean(),
   preserveHost: Type.Boolean(),
+  upstreamTargets: Type.Optional(Type.Unsafe<readonly UpstreamServer[]>(upstreamServers)),
+  upstreamCa: Type.Optional(pem),
+  upstreamVerify: Type.Optional(Type.Boolean()),
 });
 
 const plugin = Type.Object({

@@ -30,6 +30,21 @@ const api = Type.Object(
     upstreamUrl: Type.String(),
     stripRequestPath: Type.Boolean(),
     preserveHost: Type.Boolean(),
+    // Since version 2.
+    upstreamTargets: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            host: Type.String(),
+            port: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535 })),
+            weight: Type.Integer({ minimum: 1 }),
+          },
+          strict,
+        ),
+      ),
+    ),
+    upstreamCa: Type.Optional(Type.String()),
+    upstreamVerify: Type.Optional(Type.Boolean()),
   },
   strict,
 );

@@ -37,6 +37,9 @@ const withoutNewProperties: Upcaster = (data) => data;
 
 /** From version 1 to 2, from 2 to 3, … of each type that has changed. */
 const upcasters: { readonly [Type in GatewayEventType]?: readonly Upcaster[] } = {
+  // 2: several servers behind an upstream, its roots, whether it is verified.
+  ApiAdded: [withoutNewProperties],
+  ApiUpdated: [withoutNewProperties],
   // 2: redirects to HTTPS and HSTS.
   PluginAdded: [withoutNewProperties],
   PluginUpdated: [withoutNewProperties],

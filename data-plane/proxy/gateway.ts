@@ -14,7 +14,11 @@ import { defaultProxyLimits, type ProxyLimits } from './proxy-limits.js';
 import { RequestIds } from './request-ids.js';
 import { type TrustedProxies, trustEverybody } from './trusted-proxies.js';
 import type { ResolveName } from './upstream/address-book.js';
-import { UpstreamClient, type UpstreamTls } from './upstream/upstream-client.js';
+import {
+  UpstreamClient,
+  type UpstreamObserver,
+  type UpstreamTls,
+} from './upstream/upstream-client.js';
 import type { RelayData } from './web-socket/web-socket-relay.js';
 import { WebSocketRelays } from './web-socket/web-socket-relays.js';
 import type { WebSocketRoute } from './web-socket/web-socket-route.js';
@@ -25,6 +29,10 @@ export interface ProxyCounters {
   requestsActive: number;
   upstreamFailures: number;
   clientAborts: number;
+  /** Endpoints of upstreams with several that were taken out of rotation. */
+  endpointEjections: number;
+  /** Those of them that are out now. */
+  endpointsEjected: number;
 }
 
 export interface GatewayOptions {
@@ -90,6 +98,7 @@ export class Gateway {
     this.#client = new UpstreamClient({
       limits,
       now,
+      observer: ejectionReport(options),
       ...(resolve === undefined ? {} : { resolve }),
       ...(upstreamTls === undefined ? {} : { tls: upstreamTls }),
     });
@@ -145,6 +154,20 @@ export class Gateway {
     for (const forwarding of this.#context.active) forwarding.checkDeadline(at);
     this.#client.expire(at);
   }
+}
+
+function ejectionReport({ logger, counters }: GatewayOptions): UpstreamObserver {
+  return {
+    ejected(upstream, { host, port }, failures, ejectedForMs) {
+      counters.endpointEjections++;
+      counters.endpointsEjected++;
+      logger.warn({ upstream, host, port, failures, ejectedForMs }, 'upstream endpoint ejected');
+    },
+    returned(upstream, { host, port }) {
+      counters.endpointsEjected--;
+      logger.info({ upstream, host, port }, 'upstream endpoint back in rotation');
+    },
+  };
 }
 
 /** How often limits are looked at: often enough for the shortest of them. */

@@ -29,9 +29,15 @@ export interface ProxyLimits {
   /** Bytes of WebSocket messages held in memory for one peer; above it the connection is closed. */
   readonly maxBufferedWebSocketBytes: number;
   readonly maxWebSocketMessageBytes: number;
-  /** How often an address may fail in a row before others are preferred, and for how long. */
+  /** How often an address or endpoint may fail in a row before others take its place, and for how long. */
   readonly ejectAfterFailures: number;
   readonly ejectForMs: number;
+  /** An endpoint that fails again and again is ejected for twice as long each time, up to this. */
+  readonly maxEjectForMs: number;
+  /** Statuses that count as failures of an endpoint. */
+  readonly failureStatuses: readonly number[];
+  /** With fewer endpoints left than this share, ejections are ignored; 0: only if none is left. */
+  readonly panicBelowPercent: number;
 }
 
 export const defaultProxyLimits: ProxyLimits = {
@@ -51,4 +57,7 @@ export const defaultProxyLimits: ProxyLimits = {
   maxWebSocketMessageBytes: 16 * 1024 * 1024,
   ejectAfterFailures: 3,
   ejectForMs: 10_000,
+  maxEjectForMs: 300_000,
+  failureStatuses: [502, 503, 504],
+  panicBelowPercent: 50,
 };

@@ -5,7 +5,7 @@ import type {
   SslPluginRules,
 } from '../../shared/gateway-model.js';
 import type { RoutedApi } from '../store/node-store.js';
-import { parseUpstreamTarget, type UpstreamTarget } from './upstream-target.js';
+import { compileUpstream, type UpstreamTarget } from './upstream-target.js';
 
 /** An API compiled for the request path: nothing in it is parsed again per request. */
 export interface Route {
@@ -28,7 +28,7 @@ export function compileRoute({ api, ssl }: RoutedApi): Route {
   return {
     api,
     ssl,
-    target: parseUpstreamTarget(api.upstreamUrl),
+    target: compileUpstream(api),
     strippedPrefix: strips ? api.requestPath : undefined,
     onlyHttps: ssl?.config.onlyHttps ?? false,
     acceptsTerminatedHttps: ssl?.config.acceptHttpIfAlreadyTerminated ?? false,

@@ -17,6 +17,10 @@ export interface ServingCounts {
   readonly requestsActive: number;
   readonly upstreamFailures: number;
   readonly clientAborts: number;
+  /** Endpoints of upstreams with several that a worker took out of rotation. */
+  readonly endpointEjections: number;
+  /** Those of them that are out now. */
+  readonly endpointsEjected: number;
   /** Replaced generations of contexts that still have connections. */
   readonly generationsDraining: number;
   readonly generationsTotal: number;
@@ -43,6 +47,8 @@ const noCounts: ServingCounts = {
   requestsActive: 0,
   upstreamFailures: 0,
   clientAborts: 0,
+  endpointEjections: 0,
+  endpointsEjected: 0,
   generationsDraining: 0,
   generationsTotal: 0,
   contexts: 0,
@@ -75,6 +81,7 @@ export function pastStats(stats: ServingStats): ServingStats {
     workers: 0,
     connectionsActive: 0,
     requestsActive: 0,
+    endpointsEjected: 0,
     generationsDraining: 0,
     contexts: 0,
     discardedApps: 0,

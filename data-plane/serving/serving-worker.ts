@@ -44,6 +44,8 @@ export class ServingWorker {
     requestsTotal: 0,
     requestsActive: 0,
     upstreamFailures: 0,
+    endpointEjections: 0,
+    endpointsEjected: 0,
     clientAborts: 0,
   };
   readonly #names: NameCounters = { namesUnknown: 0, namesUnusable: 0, namesFailed: 0 };

@@ -96,6 +96,12 @@ function requestFamilies(stats: ServingStats): readonly Family[] {
       'Requests that an upstream failed.',
       stats.upstreamFailures,
     ),
+    counter(
+      'signet_node_endpoint_ejections',
+      'Targets of upstreams that a worker left out because they failed.',
+      stats.endpointEjections,
+    ),
+    gauge('signet_node_endpoints_ejected', 'Those that are left out now.', stats.endpointsEjected),
     counter('signet_node_client_aborts', 'Requests that a client gave up.', stats.clientAborts),
     counter(
       'signet_node_access_log_lines_dropped',

@@ -11,8 +11,9 @@ import { readExport } from '../../control-plane/events/log-transfer.js';
 import type { StoredEvent } from '../../control-plane/ports/event-log.js';
 
 /**
- * A log as the first release wrote it, with every type of event and every optional field. The file never
- * changes: what was written once must be read by every later version, and hash to the same.
+ * Logs as releases wrote them: the first with every type of event and every optional field, later ones
+ * with what events got since. The files never change: what was written once must be read by every later
+ * version, and hash to the same.
  */
 describe('the golden log', () => {
   it('is read, follows its hash chain and folds to the state it always folded to', async () => {
@@ -77,17 +78,46 @@ describe('the golden log', () => {
     expect([...types].sort()).toEqual(Object.keys(eventDataSchemas).sort());
   });
 
-  it('is written to the same bytes, but for the version of events that have a newer one', async () => {
-    let head = chainStart;
-    for (const stored of await goldenLog()) {
-      const decoded = decodeEvents(head, [stored]);
-      const [written] = encodeEvents(head, decoded.recorded).toAppend;
-      expect(textOf(written?.data)).toBe(textOf(stored.data));
-      if (eventVersions.get(stored.type)?.current === 1) {
-        expect(textOf(written?.metadata)).toBe(textOf(stored.metadata));
+  it.each([1, 2])(
+    'of form %d is written to the same bytes, but for the version of events that have a newer one',
+    async (form) => {
+      let head = chainStart;
+      for (const stored of await goldenLog(form)) {
+        const decoded = decodeEvents(head, [stored]);
+        const [written] = encodeEvents(head, decoded.recorded).toAppend;
+        expect(textOf(written?.data)).toBe(textOf(stored.data));
+        const version = Number(JSON.parse(textOf(stored.metadata)).version);
+        if (eventVersions.get(stored.type)?.current === version) {
+          expect(textOf(written?.metadata)).toBe(textOf(stored.metadata));
+        }
+        head = decoded.head;
       }
-      head = decoded.head;
-    }
+    },
+  );
+
+  it('of form 2 holds what events of version 2 may say, and folds to it', async () => {
+    const { recorded, head } = decodeEvents(chainStart, await goldenLog(2));
+    expect(head.hash).toBe('b4aefc88f2dcc5e81456323f57c084de3b71f1edbcb6ac1a5e0553c8c60f7f09');
+    const before = recorded.slice(0, 4).reduce(fold, initialState);
+    expect([...before.apis.values()]).toMatchObject([
+      {
+        upstreamTargets: [
+          { host: '192.0.2.1', port: 8443, weight: 3 },
+          { host: '2001:db8::1', weight: 1 },
+        ],
+        upstreamCa: '-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n',
+        upstreamVerify: true,
+      },
+    ]);
+    const rules = { httpsRedirectStatusCode: 308, hstsMaxAge: 31536000, hstsPreload: false };
+    expect([...before.plugins.values()]).toMatchObject([
+      { config: { ...rules, hstsIncludeSubdomains: true } },
+    ]);
+    const after = recorded.slice(4).reduce(fold, before);
+    expect([...after.apis.values()][0]).not.toHaveProperty('upstreamCa');
+    expect([...after.plugins.values()]).toMatchObject([
+      { config: { httpsRedirectStatusCode: 426, hstsMaxAge: 0 } },
+    ]);
   });
 });
 
@@ -95,8 +125,9 @@ function textOf(bytes: Uint8Array | undefined): string {
   return Buffer.from(bytes ?? []).toString('utf8');
 }
 
-async function goldenLog(): Promise<StoredEvent[]> {
-  const text = await readFile(join(import.meta.dirname, 'golden/events-1.jsonl'), 'utf8');
+async function goldenLog(form = 1): Promise<StoredEvent[]> {
+  const path = join(import.meta.dirname, `golden/events-${form}.jsonl`);
+  const text = await readFile(path, 'utf8');
   const events: StoredEvent[] = [];
   for await (const batch of readExport(lines(text))) events.push(...batch);
   return events;

@@ -31,6 +31,8 @@ describe('event versions', () => {
   it('are those that a release has written at the most', () => {
     const beyondFirst = [...eventVersions].filter(([, { current }]) => current !== 1);
     expect(beyondFirst.map(([type, { current }]) => [type, current])).toEqual([
+      ['ApiAdded', 2],
+      ['ApiUpdated', 2],
       ['PluginAdded', 2],
       ['PluginUpdated', 2],
     ]);

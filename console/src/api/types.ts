@@ -86,6 +86,9 @@ export interface ApiDocument {
   readonly upstream_url: string;
   readonly strip_request_path: boolean;
   readonly preserve_host: boolean;
+  readonly upstream_targets?: readonly string[];
+  readonly upstream_ca?: string;
+  readonly upstream_verify?: boolean;
 }
 
 export interface BindingDocument {

@@ -186,6 +186,7 @@ function certificateTitle(
 const apiFields = [
   ...['name', 'request_host', 'request_path', 'upstream_url'],
   ...['strip_request_path', 'preserve_host'],
+  ...['upstream_targets', 'upstream_ca', 'upstream_verify'],
 ];
 const pluginFields = [
   ...['enabled', 'only_https', 'accept_http_if_already_terminated', 'https_redirect_status_code'],

@@ -9,8 +9,9 @@ import {
   type Input,
   readFields,
 } from './fields.js';
+import { presentUpstream, readUpstream, upstreamFields } from './upstream-fields.js';
 
-/** Kong 0.9.9's API object. */
+/** Kong 0.9.9's API object, and what it has not. */
 export const apiFields = {
   id: { type: 'id', description: 'Chosen by the client, or made at creation.' },
   created_at: { type: 'timestamp', description: 'Milliseconds since the epoch.' },
@@ -54,6 +55,7 @@ export const apiFields = {
     default: false,
     description: "Whether the upstream sees the client's `Host`.",
   },
+  ...upstreamFields,
 } as const;
 
 export type ApiInput = Input<typeof apiFields>;
@@ -85,6 +87,7 @@ export function readWholeApi(
     upstreamUrl,
     stripRequestPath: input.strip_request_path ?? false,
     preserveHost: input.preserve_host ?? false,
+    ...readUpstream(input),
   };
   return { input, settings };
 }
@@ -114,6 +117,7 @@ export function readApiChanges(
     ...(upstream_url !== undefined && { upstreamUrl: upstream_url }),
     ...(strip_request_path !== undefined && { stripRequestPath: strip_request_path }),
     ...(preserve_host !== undefined && { preserveHost: preserve_host }),
+    ...readUpstream(input),
   };
   return { input, changes };
 }
@@ -128,6 +132,7 @@ export function presentApi(api: Api): ApiDocument {
     upstream_url: api.upstreamUrl,
     strip_request_path: api.stripRequestPath,
     preserve_host: api.preserveHost,
+    ...presentUpstream(api),
   };
 }
 

@@ -23,6 +23,7 @@ export type Field =
   | TimestampField
   | IntegerField
   | StringField
+  | ListField
   | BooleanField
   | TableField;
 
@@ -47,6 +48,15 @@ export interface StringField extends FieldBase {
   /** What is wrong with the trimmed, not empty value, in Kong's words. */
   readonly check?: (value: string) => string | undefined;
 }
+/** A JSON list, or text with commas, as Kong takes its lists. */
+export interface ListField extends FieldBase {
+  readonly type: 'list';
+  readonly maxItems: number;
+  /** Of an item. */
+  readonly maxLength: number;
+  /** What is wrong with a trimmed, not empty item. */
+  readonly check?: (item: string) => string | undefined;
+}
 export interface BooleanField extends FieldBase {
   readonly type: 'boolean';
   readonly default?: boolean;
@@ -64,9 +74,11 @@ type ValueOf<F extends Field> = F extends IntegerField
     ? number
     : F extends BooleanField
       ? boolean
-      : F extends TableField
-        ? Input<F['fields']>
-        : string;
+      : F extends ListField
+        ? readonly string[]
+        : F extends TableField
+          ? Input<F['fields']>
+          : string;
 
 /** What a request said about an entity, field by field. */
 export type Input<T extends FieldTable> = { readonly [K in keyof T]?: ValueOf<T[K]> };
@@ -130,6 +142,8 @@ function readField(
       return readBoolean(value) ?? fault(`${name} is not a boolean`);
     case 'string':
       return readString(field, value, name, fault);
+    case 'list':
+      return readList(field, value, name, fault);
     case 'table':
       if (!(value instanceof Map)) return fault(`${name} is not a table`);
       return readFields(field.fields, value, errors, `${prefix}${name}.`);
@@ -142,10 +156,15 @@ function readField(
 
 type Fault = (message: string) => undefined;
 
-/** Text fields that were given without any text. */
+/** Fields that were given without any text. A list may be empty. */
 export function blankFields(table: FieldTable, raw: RawObject): readonly string[] {
   return [...raw].flatMap(([name, value]) =>
-    Object.hasOwn(table, name) && typeof value === 'string' && value.trim() === '' ? [name] : [],
+    Object.hasOwn(table, name) &&
+    table[name]?.type !== 'list' &&
+    typeof value === 'string' &&
+    value.trim() === ''
+      ? [name]
+      : [],
   );
 }
 
@@ -172,6 +191,27 @@ function readString(
   if (/\p{Surrogate}/u.test(text)) return fault(`${name} is not valid Unicode text`);
   const wrong = field.check?.(text);
   return wrong === undefined ? text : fault(wrong);
+}
+
+function readList(
+  field: ListField,
+  value: RawValue,
+  name: string,
+  fault: Fault,
+): readonly string[] | undefined {
+  const given = typeof value === 'string' ? value.split(',') : value;
+  if (!Array.isArray(given)) return fault(`${name} is not an array`);
+  if (given.length > field.maxItems) return fault(`${name} has more than ${field.maxItems} items`);
+  const items: string[] = [];
+  let wrong = false;
+  for (const each of given) {
+    const item = readString({ ...field, type: 'string' }, each, name, (message) => {
+      wrong = true;
+      return fault(message);
+    });
+    if (item !== undefined) items.push(item);
+  }
+  return wrong ? undefined : items;
 }
 
 function readWholeNumber(value: RawValue): number | undefined {

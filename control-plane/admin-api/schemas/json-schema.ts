@@ -78,6 +78,10 @@ function fieldSchema(
         ...(field.enum && { enum: field.enum }),
         ...(asInput && { maxLength: field.maxLength }),
       };
+    case 'list': {
+      const items = { type: 'string', ...(asInput && { maxLength: field.maxLength }) };
+      return { type: 'array', items, description, ...(asInput && { maxItems: field.maxItems }) };
+    }
     case 'table': {
       const inner = asInput ? inputSchema(field.fields, extent) : documentSchema(field.fields);
       return { ...inner, description };

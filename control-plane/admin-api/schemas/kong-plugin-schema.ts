@@ -1,4 +1,10 @@
-import type { FieldTable } from './fields.js';
+import type { Field, FieldTable } from './fields.js';
+
+/** Kong's names of types, where they are others. */
+const kongTypes = new Map<Field['type'], string>([
+  ['integer', 'number'],
+  ['list', 'array'],
+]);
 
 /** A plugin's settings in the form of Kong's own schemas, in which functions show as a word. */
 export function kongPluginSchema(config: FieldTable) {
@@ -6,7 +12,7 @@ export function kongPluginSchema(config: FieldTable) {
     name,
     {
       required: field.required === true,
-      type: field.type === 'integer' ? 'number' : field.type,
+      type: kongTypes.get(field.type) ?? field.type,
       ...('default' in field && { default: field.default }),
       ...('enum' in field && { enum: field.enum }),
       ...(field.type === 'string' && { func: 'function' }),

@@ -12,7 +12,7 @@ import type {
   UpstreamConnection,
   UpstreamReceiver,
 } from '../upstream/upstream-connection.js';
-import type { ConnectionSeeker, UpstreamPool } from '../upstream/upstream-pool.js';
+import type { ConnectionSeeker, ConnectionSource } from '../upstream/upstream-pool.js';
 import { Download } from './download.js';
 import { Upload } from './upload.js';
 import type { UpstreamRequestHead } from './upstream-request.js';
@@ -67,7 +67,7 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver {
   readonly #hsts: string | undefined;
   readonly #upload: Upload | undefined;
   #download: Download | undefined;
-  #pool: UpstreamPool | undefined;
+  #pool: ConnectionSource | undefined;
   #connection: UpstreamConnection | undefined;
   #isReused = false;
   #retries = 0;
@@ -103,8 +103,9 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver {
   checkDeadline(now: number): void {
     if (this.#isOver || now < this.#deadline) return;
     const phase = this.#phase;
-    this.#dropConnection();
-    this.#fail({ kind: timeoutKind(phase), detail: 'the upstream took too long' });
+    const failure = { kind: timeoutKind(phase), detail: 'the upstream took too long' };
+    this.#dropConnection(failure);
+    this.#fail(failure);
   }
 
   /** The client is gone: whatever is under way upstream ends. */
@@ -289,10 +290,11 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver {
     return now;
   }
 
-  #dropConnection(): void {
+  /** @param failure of the upstream, if there was one. */
+  #dropConnection(failure?: ConnectionFailure): void {
     const connection = this.#connection;
     this.#connection = undefined;
-    connection?.destroy();
+    connection?.destroy(failure);
   }
 
   /** A kept connection that the upstream had closed: nothing came back, and repeating does no harm. */

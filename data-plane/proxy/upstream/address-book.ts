@@ -65,6 +65,18 @@ export class AddressBook {
     return this.#inTurn(await pending);
   }
 
+  /** Asks for a name whose time to live is over, so that `holds` tells the present. */
+  renew(hostname: string): void {
+    const expiresAt = this.#names.get(hostname)?.expiresAt ?? Number.POSITIVE_INFINITY;
+    // Fails only for a name that was never known: this one keeps its old addresses.
+    if (expiresAt <= this.#options.now()) void this.resolve(hostname);
+  }
+
+  /** Whether an address is still one of the name's; of a name never asked for, any is. */
+  holds(hostname: string, address: string): boolean {
+    return this.#names.get(hostname)?.addresses.includes(address) ?? true;
+  }
+
   failed(address: string): void {
     const health = this.#health.get(address) ?? { failures: 0, ejectedUntil: 0 };
     health.failures++;

@@ -30,20 +30,23 @@ export interface UpstreamReceiver {
   failed(failure: ConnectionFailure): void;
 }
 
-/** The pool that a connection belongs to. Called at most once each, `closed` last. */
+/** The pool that a connection belongs to; `closed` is called once, and last. */
 export interface ConnectionOwner {
   connected(connection: UpstreamConnection): void;
+  /** A final response has begun. */
+  answered(status: number): void;
   /** May serve another request. */
   released(connection: UpstreamConnection): void;
-  /** @param failure what ended it before it was connected, else `undefined`. */
+  /** @param failure what ended it; `undefined` if that was wanted, or after an upgrade. */
   closed(connection: UpstreamConnection, failure: ConnectionFailure | undefined): void;
 }
 
 export interface ConnectionOptions {
   readonly target: UpstreamTarget;
   readonly address: string;
-  /** Made once for all connections: it holds the parsed roots. */
-  readonly secureContext: SecureContext;
+  readonly port: number;
+  /** For https; made once for many connections: it holds the parsed roots. */
+  readonly secureContext: SecureContext | undefined;
   readonly verifyCertificate: boolean;
   readonly maxResponseHeadBytes: number;
   readonly owner: ConnectionOwner;
@@ -83,7 +86,7 @@ export class UpstreamConnection {
   keepAliveMs: number | undefined;
 
   constructor(options: ConnectionOptions) {
-    const { target, address, maxResponseHeadBytes, owner } = options;
+    const { target, address, port, maxResponseHeadBytes, owner } = options;
     this.#owner = owner;
     this.address = address;
     this.#parser = new ResponseParser(
@@ -93,12 +96,14 @@ export class UpstreamConnection {
           this.#headSeen = true;
           this.#persistent = head.persistent;
           this.keepAliveMs = head.keepAliveMs;
+          this.#owner.answered(head.status);
           this.#receiver?.head(head);
         },
         body: (piece) => this.#receiver?.body(piece),
         complete: () => this.#complete(),
         upgraded: (head, rest) => {
           this.#tunnel = true;
+          this.#owner.answered(head.status);
           this.#receiver?.upgraded(head, rest);
         },
         malformed: (reason) => {
@@ -118,14 +123,14 @@ export class UpstreamConnection {
         return true;
       },
     };
-    const common = { host: address, port: target.port, onread, noDelay: true, keepAlive: true };
+    const common = { host: address, port, onread, noDelay: true, keepAlive: true };
     this.#socket = target.secure
       ? connectTls({
           ...common,
           servername: isAddress(target.hostname) ? '' : target.hostname,
           ALPNProtocols: ['http/1.1'],
           rejectUnauthorized: options.verifyCertificate,
-          secureContext: options.secureContext,
+          ...(options.secureContext !== undefined && { secureContext: options.secureContext }),
         })
       : connectTcp(common);
     this.#socket.once(target.secure ? 'secureConnect' : 'connect', () => this.#connected());
@@ -198,10 +203,13 @@ export class UpstreamConnection {
     this.#socket.end();
   }
 
-  /** Closes without telling the receiver. */
-  destroy(): void {
+  /**
+   * Closes without telling the receiver.
+   * @param failure of the upstream, if there was one.
+   */
+  destroy(failure?: ConnectionFailure): void {
     this.#receiver = undefined;
-    this.#close(undefined);
+    this.#close(failure);
   }
 
   #connected(): void {
@@ -245,12 +253,11 @@ export class UpstreamConnection {
 
   #close(failure: ConnectionFailure | undefined): void {
     if (this.#state === 'closed') return;
-    const connecting = this.#state === 'connecting';
     this.#state = 'closed';
     this.#socket.destroy();
     const receiver = this.#receiver;
     this.#receiver = undefined;
-    this.#owner.closed(this, connecting ? failure : undefined);
+    this.#owner.closed(this, this.#tunnel ? undefined : failure);
     if (failure !== undefined) receiver?.failed(failure);
   }
 }

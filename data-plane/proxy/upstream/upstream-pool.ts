@@ -1,5 +1,5 @@
 import type { SecureContext } from 'node:tls';
-import type { UpstreamTarget } from '../../routing/upstream-target.js';
+import type { Endpoint, UpstreamTarget } from '../../routing/upstream-target.js';
 import { kindOfSocketError, type ProxyErrorKind } from '../proxy-error.js';
 import type { ProxyLimits } from '../proxy-limits.js';
 import type { AddressBook } from './address-book.js';
@@ -15,13 +15,24 @@ export interface ConnectionSeeker {
   unconnected(failure: ConnectionFailure): void;
 }
 
+/** Where connections to an upstream are got from. */
+export interface ConnectionSource {
+  /** @param fresh whether an unused connection won't do, because one just turned out to be stale. */
+  acquire(seeker: ConnectionSeeker, fresh: boolean): void;
+  cancel(seeker: ConnectionSeeker): void;
+}
+
 export interface PoolOptions {
   readonly target: UpstreamTarget;
+  readonly endpoint: Endpoint;
   readonly addresses: AddressBook;
-  readonly secureContext: SecureContext;
+  /** For https. */
+  readonly secureContext: SecureContext | undefined;
   readonly verifyCertificate: boolean;
   readonly limits: ProxyLimits;
   readonly now: () => number;
+  /** What requests tell of the endpoint: the status it answered, or how it failed. */
+  readonly onOutcome?: (outcome: number | ConnectionFailure) => void;
 }
 
 /** A connection on its way: which addresses are left to try, and until when. */
@@ -34,10 +45,10 @@ interface Attempt {
 }
 
 /**
- * The connections of one upstream: bounded, the most recently used first. A new connection tries the
- * upstream's addresses one after the other; whoever has waited longest gets what becomes free.
+ * The connections of one endpoint: bounded, the most recently used first. A new connection tries the
+ * endpoint's addresses one after the other; whoever has waited longest gets what becomes free.
  */
-export class UpstreamPool implements ConnectionOwner {
+export class UpstreamPool implements ConnectionOwner, ConnectionSource {
   readonly #options: PoolOptions;
   readonly #idle: UpstreamConnection[] = [];
   readonly #waiting: ConnectionSeeker[] = [];
@@ -53,7 +64,12 @@ export class UpstreamPool implements ConnectionOwner {
     return this.#connections === 0 && this.#attempts.size === 0 && this.#waiting.length === 0;
   }
 
-  /** @param fresh whether an unused connection won't do, because one just turned out to be stale. */
+  /** Requests that use a connection or wait for one. */
+  get load(): number {
+    const connecting = this.#attempts.size - this.#resolving();
+    return this.#connections - connecting - this.#idle.length + this.#waiting.length;
+  }
+
   acquire(seeker: ConnectionSeeker, fresh: boolean): void {
     if (!fresh) {
       const idle = this.#idle.pop();
@@ -76,14 +92,26 @@ export class UpstreamPool implements ConnectionOwner {
     if (index !== -1) this.#waiting.splice(index, 1);
   }
 
-  /** Closes what has been unused for too long and gives up connecting to silent addresses. */
+  /**
+   * Closes what has been unused for too long and gives up connecting to silent addresses. Asks for the
+   * name anew when its time to live is over: a pool whose connections never rest would else stay for
+   * ever with addresses that are long somebody else's.
+   */
   expire(now: number): void {
-    while ((this.#idle[0]?.expiresAt ?? now) < now) this.#idle.shift()?.destroy();
+    const { addresses, endpoint } = this.#options;
+    if (this.#connections > 0) addresses.renew(endpoint.host);
+    const isOver = (connection: UpstreamConnection) =>
+      connection.expiresAt < now || !addresses.holds(endpoint.host, connection.address);
+    for (const connection of this.#idle.filter(isOver)) connection.destroy();
     for (const attempt of this.#attempts) {
       if (attempt.deadline >= now) continue;
-      attempt.lastFailure = { kind: 'connection_timeout', detail: 'no connection in time' };
-      if (attempt.connection === undefined) this.#abandon(attempt, 'dns_timeout');
-      else attempt.connection.destroy();
+      const detail = 'no connection in time';
+      if (attempt.connection !== undefined) {
+        attempt.connection.destroy({ kind: 'connection_timeout', detail });
+      } else {
+        attempt.lastFailure = { kind: 'dns_timeout', detail };
+        this.#abandon(attempt, 'dns_timeout');
+      }
     }
   }
 
@@ -93,13 +121,16 @@ export class UpstreamPool implements ConnectionOwner {
   }
 
   connected(connection: UpstreamConnection): void {
-    for (const attempt of this.#attempts) {
-      if (attempt.connection === connection) this.#attempts.delete(attempt);
-    }
+    const attempt = this.#attemptOf(connection);
+    if (attempt !== undefined) this.#attempts.delete(attempt);
     this.#options.addresses.succeeded(connection.address);
     const seeker = this.#waiting.shift();
     if (seeker === undefined) this.#keep(connection);
     else seeker.connected(connection, false);
+  }
+
+  answered(status: number): void {
+    this.#options.onOutcome?.(status);
   }
 
   released(connection: UpstreamConnection): void {
@@ -112,19 +143,27 @@ export class UpstreamPool implements ConnectionOwner {
     this.#connections--;
     const index = this.#idle.indexOf(connection);
     if (index !== -1) this.#idle.splice(index, 1);
-    for (const attempt of this.#attempts) {
-      if (attempt.connection !== connection) continue;
+    const attempt = this.#attemptOf(connection);
+    if (attempt !== undefined) {
       attempt.connection = undefined;
-      attempt.lastFailure = failure ?? attempt.lastFailure;
+      attempt.lastFailure = failure;
       this.#options.addresses.failed(connection.address);
       this.#tryNext(attempt);
+    } else if (index === -1 && failure !== undefined && !isStale(connection, failure)) {
+      this.#options.onOutcome?.(failure);
     }
     this.#connectIfNeeded();
   }
 
+  #attemptOf(connection: UpstreamConnection): Attempt | undefined {
+    for (const attempt of this.#attempts) if (attempt.connection === connection) return attempt;
+    return undefined;
+  }
+
   #keep(connection: UpstreamConnection): void {
-    const { limits, now } = this.#options;
-    if (this.#idle.length >= limits.maxIdlePerUpstream) {
+    const { limits, now, addresses, endpoint } = this.#options;
+    const isEnough = this.#idle.length >= limits.maxIdlePerUpstream;
+    if (isEnough || !addresses.holds(endpoint.host, connection.address)) {
       connection.destroy();
       return;
     }
@@ -157,14 +196,14 @@ export class UpstreamPool implements ConnectionOwner {
   }
 
   #connect(): void {
-    const { target, addresses } = this.#options;
-    const known = addresses.known(target.hostname);
+    const { endpoint, addresses } = this.#options;
+    const known = addresses.known(endpoint.host);
     if (known !== undefined) {
       this.#start(known);
       return;
     }
     const attempt = this.#newAttempt([]);
-    addresses.resolve(target.hostname).then(
+    addresses.resolve(endpoint.host).then(
       (resolved) => {
         if (!this.#attempts.delete(attempt)) return;
         this.#start(resolved);
@@ -191,7 +230,7 @@ export class UpstreamPool implements ConnectionOwner {
   }
 
   #tryNext(attempt: Attempt): void {
-    const { target, secureContext, verifyCertificate, limits, now } = this.#options;
+    const { target, endpoint, secureContext, verifyCertificate, limits, now } = this.#options;
     const address = attempt.addresses[attempt.next++];
     if (address === undefined || this.#waiting.length === 0) {
       this.#abandon(attempt, 'destination_unavailable');
@@ -202,6 +241,7 @@ export class UpstreamPool implements ConnectionOwner {
     attempt.connection = new UpstreamConnection({
       target,
       address,
+      port: endpoint.port,
       secureContext,
       verifyCertificate,
       maxResponseHeadBytes: limits.maxResponseHeadBytes,
@@ -213,6 +253,12 @@ export class UpstreamPool implements ConnectionOwner {
   #abandon(attempt: Attempt, kind: ProxyErrorKind): void {
     if (!this.#attempts.delete(attempt)) return;
     const failure = attempt.lastFailure ?? { kind, detail: 'no address left to try' };
+    if (attempt.lastFailure !== undefined) this.#options.onOutcome?.(failure);
     this.#waiting.shift()?.unconnected(failure);
   }
+}
+
+/** The upstream closed a kept connection while a request was on its way: no fault of anybody. */
+function isStale({ exchanges }: UpstreamConnection, { kind }: ConnectionFailure): boolean {
+  return exchanges > 0 && kind === 'connection_terminated';
 }

@@ -41,7 +41,14 @@ function forwardingLogger(bound: Record<string, unknown>): Logger {
   };
 }
 
-const counters = { requestsTotal: 0, requestsActive: 0, upstreamFailures: 0, clientAborts: 0 };
+const counters = {
+  requestsTotal: 0,
+  requestsActive: 0,
+  upstreamFailures: 0,
+  clientAborts: 0,
+  endpointEjections: 0,
+  endpointsEjected: 0,
+};
 let draining = false;
 const accessLog =
   options.accessLogFile === undefined

@@ -16,6 +16,7 @@ export interface ApiSpec {
   readonly upstream: string;
   readonly strip?: boolean;
   readonly preserveHost?: boolean;
+  readonly reach?: Pick<Api, 'upstreamTargets' | 'upstreamCa' | 'upstreamVerify'>;
   readonly ssl?: Partial<SslPluginRules> & { readonly acceptTerminated?: boolean };
 }
 
@@ -30,6 +31,7 @@ export function routedApi(spec: ApiSpec, index = 0): RoutedApi {
     preserveHost: spec.preserveHost ?? false,
     ...(spec.host === undefined ? {} : { requestHost: spec.host }),
     ...(spec.path === undefined ? {} : { requestPath: spec.path }),
+    ...spec.reach,
   };
   if (spec.ssl === undefined) return { api, ssl: undefined };
   const { acceptTerminated = false, ...rules } = spec.ssl;
