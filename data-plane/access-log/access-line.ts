@@ -4,21 +4,42 @@ export type AccessLogFormat = 'json' | 'combined';
 
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
-/** One line of the access log, its end included. */
-export function accessLine(format: AccessLogFormat, entry: AccessEntry, at: Date): string {
-  return format === 'json' ? jsonLine(entry, at) : combinedLine(entry, at);
+/**
+ * One line of the access log, its end included.
+ * @param time what `accessTime` says for the format.
+ */
+export function accessLine(format: AccessLogFormat, entry: AccessEntry, time: string): string {
+  return format === 'json' ? jsonLine(entry, time) : combinedLine(entry, time);
 }
 
-function jsonLine(entry: AccessEntry, at: Date): string {
-  const { durationMs, ...fields } = entry;
-  const rounded = Math.round(durationMs * 1000) / 1000;
-  return `${JSON.stringify({ time: at.toISOString(), ...fields, durationMs: rounded })}\n`;
+/** When a request ended, to the millisecond or to the second. */
+export function accessTime(format: AccessLogFormat, at: Date): string {
+  return format === 'json' ? at.toISOString() : apacheTime(at);
+}
+
+/** By hand: `JSON.stringify` of an object made for it cost a tenth of a proxied request. */
+function jsonLine(entry: AccessEntry, time: string): string {
+  const { client, scheme, method, host, path, status, api, requestId, traceId } = entry;
+  let line = `{"time":"${time}","client":"${client}","scheme":"${scheme}"`;
+  line += `,"method":${quoted(method)},"host":${quoted(host)},"path":${quoted(path)}`;
+  line += `,"status":${status}`;
+  if (api !== undefined) line += `,"api":${quoted(api)}`;
+  line += `,"requestId":${quoted(requestId)}`;
+  if (traceId !== undefined) line += `,"traceId":${quoted(traceId)}`;
+  return `${line},"durationMs":${Math.round(entry.durationMs * 1000) / 1000}}\n`;
+}
+
+const plain = /^[ !#-[\]-~]*$/;
+
+/** As JSON. */
+function quoted(text: string): string {
+  return plain.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
 /** As Apache and nginx write it; what is not recorded is `-`. */
-function combinedLine({ client, method, path, status }: AccessEntry, at: Date): string {
+function combinedLine({ client, method, path, status }: AccessEntry, time: string): string {
   const request = method === '' ? '-' : `${method} ${escaped(path)} HTTP/1.1`;
-  return `${client} - - [${apacheTime(at)}] "${request}" ${status} - "-" "-"\n`;
+  return `${client} - - [${time}] "${request}" ${status} - "-" "-"\n`;
 }
 
 function apacheTime(at: Date): string {

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { accessLine } from '../../data-plane/access-log/access-line.js';
+import { accessLine, accessTime } from '../../data-plane/access-log/access-line.js';
 import type { AccessEntry } from '../../data-plane/access-log/access-log.js';
 import { AdminClient } from '../support/admin-client.js';
 import { curl } from '../support/curl.js';
@@ -18,13 +18,19 @@ const at = new Date('2026-03-04T05:06:07.089Z');
 
 describe('accessLine', () => {
   it('writes one JSON object a line', () => {
-    expect(accessLine('json', entry, at)).toBe(
+    expect(accessLine('json', entry, accessTime('json', at))).toBe(
       '{"time":"2026-03-04T05:06:07.089Z","client":"192.0.2.1","scheme":"https","method":"GET","host":"a.test","path":"/x","status":200,"api":"a","requestId":"r-1","durationMs":1.235}\n',
     );
   });
 
+  it('leaves nothing out and quotes what JSON wants quoted', () => {
+    const odd = { ...entry, host: '"\\', path: '/\u0001é', api: 'a "b"', traceId: 'c0ffee' };
+    const time = accessTime('json', at);
+    expect(JSON.parse(accessLine('json', odd, time))).toEqual({ time, ...odd, durationMs: 1.235 });
+  });
+
   it('writes the combined format', () => {
-    expect(accessLine('combined', entry, at)).toBe(
+    expect(accessLine('combined', entry, accessTime('combined', at))).toBe(
       '192.0.2.1 - - [04/Mar/2026:05:06:07 +0000] "GET /x HTTP/1.1" 200 - "-" "-"\n',
     );
   });
@@ -32,9 +38,13 @@ describe('accessLine', () => {
   it('lets no client forge what follows in the line', () => {
     const path = '/" 200 - "-" "-"\n192.0.2.9 - - [';
     for (const format of ['json', 'combined'] as const) {
-      expect(accessLine(format, { ...entry, path }, at).match(/\n/g)).toHaveLength(1);
+      expect(
+        accessLine(format, { ...entry, path }, accessTime(format, at)).match(/\n/g),
+      ).toHaveLength(1);
     }
-    expect(accessLine('combined', { ...entry, path }, at).match(/"/g)).toHaveLength(6);
+    expect(
+      accessLine('combined', { ...entry, path }, accessTime('combined', at)).match(/"/g),
+    ).toHaveLength(6);
   });
 });
 
