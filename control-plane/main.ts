@@ -14,6 +14,7 @@ import { addConsoleRoutes } from './admin-api/routes/console.js';
 import { addHistoryRoutes } from './admin-api/routes/history.js';
 import { addHostRoutes } from './admin-api/routes/hosts.js';
 import { addMasterKeyRoutes } from './admin-api/routes/master-key.js';
+import { addNodeServedRoute } from './admin-api/routes/node-served.js';
 import { addNodeRoutes } from './admin-api/routes/nodes.js';
 import { addOverviewRoute } from './admin-api/routes/overview.js';
 import { createAdminServer } from './admin-api/server.js';
@@ -163,10 +164,11 @@ async function start(
         addNodeRoutes(server, context, {
           registry,
           feed,
-          history: ackHistory,
           issueJoinToken: (expiresAt) => members.issueToken(ca.fingerprint256, expiresAt),
           revoke: (nodeId, actor) => members.revoke(nodeId, actor),
         }),
+      (server, context) =>
+        addNodeServedRoute(server, context, { registry, acks: ackHistory, history }),
       (server, context) => addHistoryRoutes(server, context, { history, pastStates }),
       (server, context) => addMasterKeyRoutes(server, context, stores.masterKeyRotation),
       (server, context) => addHostRoutes(server, context, directory),

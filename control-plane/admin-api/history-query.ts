@@ -24,6 +24,13 @@ export function limitParameter(query: URLSearchParams, byDefault: number, most: 
   return Math.min(limit, most);
 }
 
+/** In lower case and without a final dot. @throws Refusal 400 */
+export function hostParameter(text: string): string {
+  const host = text.toLowerCase().replace(/\.$/, '');
+  if (host === '' || host.length > 253) throw badParameter('host', 'a host name');
+  return host;
+}
+
 /** RFC 3339, or milliseconds since the epoch. */
 export function parseTime(text: string): number | undefined {
   const time = /^[0-9]{1,16}$/.test(text) ? Number(text) : Date.parse(text);

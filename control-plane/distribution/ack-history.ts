@@ -42,12 +42,22 @@ export class AckHistory {
 
   /** The last acknowledgement of a node up to a time. */
   at(nodeId: string, time: number): RecordedAck | undefined {
+    return this.#last('', nodeId, time);
+  }
+
+  /** The same node's last acknowledgement before that one of a revision below `revision`. */
+  before({ nodeId, ackedAt }: RecordedAck, revision: Revision): RecordedAck | undefined {
+    return this.#last('AND revision < ?', nodeId, ackedAt, revision);
+  }
+
+  #last(condition: string, ...values: (string | number)[]): RecordedAck | undefined {
     this.flush();
     const row = this.#database
       .prepare<AckRow>(`
         SELECT node_id, acked_at, revision, digest, rejections FROM ack
-        WHERE node_id = ? AND acked_at <= ? ORDER BY acked_at DESC, revision DESC LIMIT 1`)
-      .get(nodeId, time);
+        WHERE node_id = ? AND acked_at <= ? ${condition}
+        ORDER BY acked_at DESC, revision DESC LIMIT 1`)
+      .get(...values);
     if (row === undefined) return undefined;
     const { node_id, acked_at: ackedAt, revision, digest, rejections } = row;
     // Written by `flush` from values of this type.

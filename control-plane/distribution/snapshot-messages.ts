@@ -8,7 +8,7 @@ import { KeyErasedError, KeyUnreadableError } from '../ports/key-vault-errors.js
 import { entryAt, entryKeysAt } from '../projections/snapshot-entries.js';
 import type { PublishedSnapshot, SnapshotFeed } from './snapshot-feed.js';
 
-/** A snapshot on its way to a node: what it leads to, and its frames, made as they are asked for, one or more in a piece. */
+/** A snapshot on its way to a node: what it leads to, and its frames, in pieces that are made as they are asked for. */
 export interface OutgoingSnapshot {
   readonly to: PublishedSnapshot;
   readonly isFull: boolean;
@@ -34,7 +34,7 @@ export class SnapshotEncoder {
   readonly #vault: KeyVault;
   readonly #logger: Logger;
   /** Frames of small deltas to one head, by the revision that they start from. */
-  #shared: { to?: PublishedSnapshot; byOrigin: Map<Revision, Promise<Buffer>> } = {
+  #shared: { to?: PublishedSnapshot; byOrigin: Map<Revision, Promise<readonly Buffer[]>> } = {
     byOrigin: new Map(),
   };
 
@@ -66,8 +66,10 @@ export class SnapshotEncoder {
       yield begin;
       yield* this.#encode(to, keys);
     } else {
-      // In one piece: one write here, and one wake-up of the node instead of two or three.
-      yield Buffer.concat([begin, await this.#encodeOnce(to, from, keys)]);
+      const [first, ...rest] = await this.#encodeOnce(to, from, keys);
+      // Mostly that is all: one write here, and one wake-up of the node instead of two or three.
+      yield first === undefined ? begin : Buffer.concat([begin, first]);
+      yield* rest;
     }
   }
 
@@ -76,7 +78,7 @@ export class SnapshotEncoder {
     to: PublishedSnapshot,
     from: Revision,
     keys: readonly SnapshotEntryKey[],
-  ): Promise<Buffer> {
+  ): Promise<readonly Buffer[]> {
     const origin = this.#feed.neededFor(from);
     if (this.#shared.to !== to) this.#shared = { to, byOrigin: new Map() };
     const known = this.#shared.byOrigin.get(origin);
@@ -103,8 +105,8 @@ export class SnapshotEncoder {
       draft = emptyChunk();
       bytes = 0;
     }
-    if (bytes > 0) yield encodeMessage(draft);
-    yield encodeMessage({ type: 'end' });
+    const end = encodeMessage({ type: 'end' });
+    yield bytes > 0 ? Buffer.concat([encodeMessage(draft), end]) : end;
   }
 
   /** @returns roughly how many bytes the entry takes. */
@@ -171,8 +173,8 @@ function emptyChunk(): Draft {
   };
 }
 
-async function collect(frames: AsyncIterable<Buffer>): Promise<Buffer> {
+async function collect(pieces: AsyncIterable<Buffer>): Promise<readonly Buffer[]> {
   const all: Buffer[] = [];
-  for await (const frame of frames) all.push(frame);
-  return Buffer.concat(all);
+  for await (const piece of pieces) all.push(piece);
+  return all;
 }

@@ -27,15 +27,18 @@ export interface HistoryOptions {
   readonly logger: Logger;
 }
 
+/** Many writes that follow each other cost one transaction. */
+const flushDelayMs = 50;
+
 /**
- * The history index, kept up with what the control plane has folded. Recording is put off by one turn of
- * the loop, so that no write waits for it; whoever asks gets an index that knows all that is folded.
+ * The history index, kept up with what the control plane has folded. Recording is put off for a moment, so
+ * that no write waits for it, nor do nodes; whoever asks gets an index that knows all that is folded.
  */
 export class History {
   readonly #options: HistoryOptions;
   readonly #index: HistoryIndex;
   #unrecorded: RecordedEvent[] = [];
-  #flushing: NodeJS.Immediate | undefined;
+  #flushing: NodeJS.Timeout | undefined;
   #catchingUp: Promise<void> | undefined;
   readonly #unsubscribe: () => void;
   #isClosed = false;
@@ -93,7 +96,7 @@ export class History {
     // What is not recorded yet is read from the log at the next start.
     this.#isClosed = true;
     this.#unsubscribe();
-    clearImmediate(this.#flushing);
+    clearTimeout(this.#flushing);
     await this.#catchingUp;
     this.#index.close();
   }
@@ -116,11 +119,11 @@ export class History {
 
   #note(events: readonly RecordedEvent[]): void {
     this.#unrecorded.push(...events);
-    this.#flushing ??= setImmediate(() => this.#flush());
+    this.#flushing ??= setTimeout(() => this.#flush(), flushDelayMs).unref();
   }
 
   #flush(): void {
-    clearImmediate(this.#flushing);
+    clearTimeout(this.#flushing);
     this.#flushing = undefined;
     if (this.#isClosed || this.#catchingUp !== undefined) return;
     if (this.#unrecorded.length === 0) return;

@@ -1,10 +1,17 @@
-import { describe, expect, it } from 'vitest';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { addNodeServedRoute } from '../../control-plane/admin-api/routes/node-served.js';
 import { addNodeRoutes } from '../../control-plane/admin-api/routes/nodes.js';
 import { whenApplied } from '../../control-plane/distribution/applied-barrier.js';
+import { History } from '../../control-plane/projections/history.js';
 import type { SnapshotServer } from '../../data-plane/snapshot/apply-snapshot.js';
+import type { RejectedEntry } from '../../shared/snapshot.js';
 import { type AdminUnderTest, startAdmin } from '../support/admin-server.js';
 import { openStores, startControlPlane } from '../support/control-plane.js';
 import { certificateId } from '../support/gateway-fixtures.js';
+import { silentLogger } from '../support/silent-logger.js';
+import { temporaryDirectory } from '../support/temporary-directory.js';
+import { TestCa } from '../support/test-ca.js';
 import { feedFrom, startNode } from './test-cluster.js';
 
 const soon = { timeout: 5000, interval: 5 };
@@ -18,6 +25,13 @@ async function startFleet() {
     { actor: 'test', correlationId: 'test' },
   );
   const plane = await feedFrom(writer);
+  const history = new History({
+    path: join(await temporaryDirectory(), 'history.sqlite'),
+    log: writer.log,
+    control: writer.folded,
+    logger: silentLogger,
+  });
+  onTestFinished(() => history.close());
   const admin = await startAdmin({
     ...writer,
     whenApplied: (revision, wait) => whenApplied(plane, revision, wait),
@@ -26,13 +40,14 @@ async function startFleet() {
         addNodeRoutes(server, context, {
           registry: plane.registry,
           feed: plane.feed,
-          history: plane.history,
           issueJoinToken: (at) => plane.members.issueToken(plane.ca.fingerprint256, at),
           revoke: (id, actor) => plane.members.revoke(id, actor),
         }),
+      (server, context) =>
+        addNodeServedRoute(server, context, { ...plane, acks: plane.history, history }),
     ],
   });
-  return { admin, plane };
+  return { admin, plane, state: () => writer.folded.state };
 }
 
 const addApi = (admin: AdminUnderTest, query = '') => {
@@ -178,5 +193,49 @@ describe('admin API: nodes', () => {
       404,
     );
     expect((await admin.send('GET', '/nodes/node-1/served?at=soon')).status).toBe(400);
+  });
+
+  it('answers which certificate a node showed for a host, also where it rejected the newest', async () => {
+    const { admin, plane, state } = await startFleet();
+    let rejected: readonly RejectedEntry[] = [];
+    await startNode(plane, { server: { applied: async () => rejected } });
+    const ca = await TestCa.create();
+    await admin.send('POST', '/apis', {
+      name: 'a',
+      request_host: 'a.test',
+      upstream_url: 'http://u',
+    });
+    const served = async (query = '') =>
+      (await admin.send('GET', `/nodes/node-1/served?host=A.test${query}`)).json;
+    const bind = async (method: string, path: string, change: object = {}) => {
+      const { cert, key, fingerprint256 } = await ca.issue(['a.test']);
+      const body = { ...change, config: { cert, key } };
+      const answer = await admin.send(method, `${path}?wait=applied`, body);
+      return { path: `/apis/a/plugins/${answer.json['id']}`, fingerprint256, at: Date.now() };
+    };
+    const first = await bind('POST', '/apis/a/plugins', { name: 'ssl' });
+    await expect.poll(() => Date.now(), soon).toBeGreaterThan(first.at);
+    const second = await bind('PATCH', first.path);
+    expect(await served()).toMatchObject({
+      host: 'a.test',
+      certificate: { fingerprint256: second.fingerprint256 },
+      rejections: [],
+    });
+    // Which certificate it will be is not known before it is there.
+    plane.control.onRecorded(() => {
+      for (const { config } of state().plugins.values()) {
+        rejected = [{ ...config, hosts: ['a.test'], reason: 'poison' }];
+      }
+    });
+    for (const _ of ['one', 'another']) await bind('PATCH', first.path);
+    expect(await served()).toMatchObject({
+      certificate: { fingerprint256: second.fingerprint256 },
+      rejected: 'poison',
+    });
+    expect(await served(`&at=${first.at}`)).toMatchObject({
+      certificate: { fingerprint256: first.fingerprint256 },
+    });
+    expect(await served(`&at=${first.at}`)).not.toHaveProperty('rejected');
+    expect((await admin.send('GET', '/nodes/node-1/served?host=')).status).toBe(400);
   });
 });

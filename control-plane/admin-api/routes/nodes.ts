@@ -1,25 +1,15 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { NodeId } from '../../../shared/gateway-model.js';
 import { parseRevision } from '../../../shared/revision.js';
-import type { AckHistory } from '../../distribution/ack-history.js';
 import { type Fleet, reportOn } from '../../distribution/applied-barrier.js';
 import type { NodeRegistry, NodeStatus } from '../../distribution/node-registry.js';
 import type { AdminContext } from '../admin-context.js';
-import { queryOf } from '../pages.js';
 import { invalid, notFound } from '../refusal.js';
 import { addResource, type Call, pathParameter } from '../resource.js';
 import type { JsonSchema } from '../schemas/json-schema.js';
-import {
-  ackSchema,
-  appliedSchema,
-  nodeSchema,
-  presentAck,
-  presentApplied,
-  presentNode,
-} from '../schemas/node-schema.js';
+import { appliedSchema, nodeSchema, presentApplied, presentNode } from '../schemas/node-schema.js';
 
 export interface NodeRoutesOptions extends Fleet {
-  readonly history: AckHistory;
   /** A token with which one node joins before `expiresAt`, in milliseconds since the epoch. */
   readonly issueJoinToken: (expiresAt: number) => Promise<string>;
   /** Takes a node out of the cluster; it is cut off at once. */
@@ -45,7 +35,7 @@ export function addNodeRoutes(
   options: NodeRoutesOptions,
 ): void {
   const { clock } = admin;
-  const { registry, feed, history } = options;
+  const { registry, feed } = options;
   const present = (node: NodeStatus) => {
     const head = feed.head?.revision;
     return presentNode(node, head === undefined ? undefined : feed.neededFor(head));
@@ -109,24 +99,10 @@ export function addNodeRoutes(
       },
     },
   });
-  addResource(server, {
-    path: '/nodes/:node/served',
-    lookup: (request) => void nodeOf(registry, request),
-    operations: {
-      GET: {
-        schema: { summary: 'What a node served at a time', response: { 200: ackSchema } },
-        handle: ({ request, reply }) => {
-          const ack = history.at(nodeOf(registry, request).id, timeOf(request, clock()));
-          if (ack === undefined) throw notFound();
-          void reply.send(presentAck(ack));
-        },
-      },
-    },
-  });
 }
 
 /** The node that a path names, by its id, or by its name where only one has it. @throws Refusal 404 */
-function nodeOf(registry: NodeRegistry, request: FastifyRequest) {
+export function nodeOf(registry: NodeRegistry, request: FastifyRequest): NodeStatus {
   const text = pathParameter(request, 'node');
   const byId = registry.node(text.toLowerCase());
   if (byId) return byId;
@@ -144,16 +120,6 @@ function tokenSeconds({ parameters }: Call): number {
     throw invalid(new Map([['ttl_seconds', message]]));
   }
   return seconds;
-}
-
-/** `?at=` in RFC 3339 or milliseconds since the epoch; now if it is not given. @throws Refusal 400 */
-function timeOf(request: FastifyRequest, now: number): number {
-  const text = queryOf(request).get('at');
-  if (text === null) return now;
-  const time = /^\d{1,16}$/.test(text) ? Number(text) : Date.parse(text);
-  if (Number.isNaN(time))
-    throw invalid(new Map([['at', 'at must be a time, as 2030-01-31T12:00:00Z']]));
-  return time;
 }
 
 function listOf(items: JsonSchema): JsonSchema {

@@ -3,10 +3,11 @@ import type { Revision } from '../../../shared/revision.js';
 import type { PastStates } from '../../application/past-states.js';
 import type { GatewayState } from '../../domain/state.js';
 import type { History } from '../../projections/history.js';
-import type { BindingNote, HistoryIndex } from '../../projections/history-index.js';
+import type { HistoryIndex } from '../../projections/history-index.js';
 import type { AdminContext } from '../admin-context.js';
-import { badParameter, momentOf } from '../history-query.js';
+import { hostParameter, momentOf } from '../history-query.js';
 import { queryOf } from '../pages.js';
+import { bindingOf, presentBound } from '../past-binding.js';
 import { setTag } from '../preconditions.js';
 import { presentBinding, presentCertificate } from '../present-event.js';
 import { addResource, pathParameter } from '../resource.js';
@@ -57,8 +58,7 @@ export function addPastRoutes(
           response: { 200: bindingSchema },
         },
         handle: async ({ request, reply }) => {
-          const host = pathParameter(request, 'host').toLowerCase().replace(/\.$/, '');
-          if (host === '' || host.length > 253) throw badParameter('host', 'a host name');
+          const host = hostParameter(pathParameter(request, 'host'));
           const index = await history.current();
           const query = queryOf(request);
           const moment = { revision: query.get('revision'), at: query.get('at') };
@@ -88,55 +88,6 @@ function presentState(state: GatewayState, revision: Revision, time: string) {
     apis: Array.from(state.apis.values(), presentApi),
     plugins: Array.from(state.plugins.values(), presentBinding),
     certificates,
-  };
-}
-
-/** Exact hosts before wildcards, longer wildcards before shorter ones, as requests are routed. */
-function bindingOf(index: HistoryIndex, host: string, revision: Revision): BindingNote | undefined {
-  for (const pattern of patternsOf(host)) {
-    const binding = index.binding(pattern, revision);
-    if (binding !== undefined) return binding;
-  }
-  return undefined;
-}
-
-function patternsOf(host: string): readonly string[] {
-  const labels = host.split('.');
-  const patterns: string[] = [];
-  for (let n = 1; n < labels.length; n++) {
-    patterns.push(`*.${labels.slice(n).join('.')}`, `${labels.slice(0, n).join('.')}.*`);
-  }
-  return [host, ...patterns.sort((a, b) => b.length - a.length)];
-}
-
-function presentBound(index: HistoryIndex, binding: BindingNote | undefined): object {
-  if (binding === undefined) return {};
-  const { requestHost, apiId, apiName, pluginId, certificateId, since } = binding;
-  const certificate = certificateId && index.certificate(certificateId);
-  const note = index.note(since);
-  return {
-    request_host: requestHost,
-    api: { id: apiId, name: apiName },
-    ...(pluginId !== undefined && { plugin_id: pluginId }),
-    ...(certificate && {
-      certificate: {
-        id: certificate.id,
-        fingerprint256: certificate.fingerprint256,
-        names: certificate.names,
-        not_before: new Date(certificate.notBefore).toISOString(),
-        not_after: new Date(certificate.notAfter).toISOString(),
-        key_algorithm: certificate.keyAlgorithm,
-        ...(certificate.erasedAt !== undefined && { key_erased: true }),
-      },
-    }),
-    ...(note && {
-      bound: {
-        revision: note.revision,
-        time: new Date(note.time).toISOString(),
-        actor: note.actor,
-        correlation_id: note.correlationId,
-      },
-    }),
   };
 }
 
