@@ -21,15 +21,20 @@ export function benchCertificate(host: string, kind: KeyKind): ServedCertificate
     const [algorithm, options] = keyOptions[kind];
     const keyPem = bench.key(algorithm, options);
     const chainPem = bench.certificate(keyPem, { subject: `/CN=${host}`, names: [host] });
-    const { fingerprint256, validTo } = new X509Certificate(chainPem);
-    return {
-      id: 'cccccccc-0000-4000-8000-000000000001' as CertificateId, // as the parser would make it
-      fingerprint256: fingerprint256.replaceAll(':', '').toLowerCase(),
-      chainPem,
-      keyPem,
-      notAfter: Date.parse(validTo),
-    };
+    return servedCertificate(chainPem, keyPem);
   } finally {
     bench.dispose();
   }
+}
+
+/** A pair as a node's store takes it; always with the same id. */
+export function servedCertificate(chainPem: string, keyPem: string): ServedCertificate {
+  const { fingerprint256, validTo } = new X509Certificate(chainPem);
+  return {
+    id: 'cccccccc-0000-4000-8000-000000000001' as CertificateId, // as the parser would make it
+    fingerprint256: fingerprint256.replaceAll(':', '').toLowerCase(),
+    chainPem,
+    keyPem,
+    notAfter: Date.parse(validTo),
+  };
 }

@@ -34,7 +34,7 @@ export function field(): Field {
   return { present: names.filter((name) => !missing.includes(name)), missing };
 }
 
-function isInstalled(program: string): boolean {
+export function isInstalled(program: string): boolean {
   const path = process.env['PATH'] ?? '';
   return path.split(delimiter).some((directory) => existsSync(join(directory, program)));
 }

@@ -1,15 +1,9 @@
-import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { generateKeyPairSync } from 'node:crypto';
 import { connect } from 'node:tls';
-import { afterAll, describe, expect, it } from 'vitest';
-import type { ServedCertificate } from '../../shared/snapshot.js';
-import { certificateId } from '../support/gateway-fixtures.js';
-import { OpensslBench } from '../support/openssl.js';
+import { describe, expect, it } from 'vitest';
 import { leafOf, open } from './support/client.js';
 import { mint } from './support/mint.js';
 import { TestNode } from './support/test-node.js';
-
-const bench = new OpensslBench();
-afterAll(() => bench.dispose());
 
 /** The protocol and suite that a client with this offer gets. */
 function negotiate(port: number, offer: object): Promise<string> {
@@ -75,62 +69,7 @@ describe('what is offered', () => {
     await node.unbind(1);
     await expect(open({ port, serverName: 'a.test' })).rejects.toThrow();
   });
-
-  it('covers every key type, with the whole chain as it was uploaded', async () => {
-    const node = await TestNode.start();
-    const keys = [
-      ['EC', 'ec_paramgen_curve:P-256'],
-      ['EC', 'ec_paramgen_curve:P-384'],
-      ['EC', 'ec_paramgen_curve:P-521'],
-      ['RSA', 'rsa_keygen_bits:1024'],
-      ['RSA', 'rsa_keygen_bits:2048'],
-      ['RSA', 'rsa_keygen_bits:4096'],
-      ['ED25519'],
-    ] as const;
-    const caKey = bench.key('EC', 'ec_paramgen_curve:P-256');
-    const ca = bench.certificate(caKey, { subject: '/CN=Test CA', names: [], ca: true });
-    for (const [index, [algorithm, ...options]] of keys.entries()) {
-      const key = bench.key(algorithm, ...options);
-      const host = `key-${index}.test`;
-      const leaf = bench.certificate(key, { names: [host], issuer: { cert: ca, key: caKey } });
-      const certificate = served(1000 + index, `${leaf}${ca}`, key);
-      expect(await node.bind(index + 1, host, certificate)).toEqual([]);
-      const shown = await chainOf(node.httpsPort, host);
-      expect(shown).toEqual([leaf, ca].map((pem) => new X509Certificate(pem).fingerprint256));
-    }
-  });
 });
-
-function served(n: number, chainPem: string, keyPem: string): ServedCertificate {
-  const { fingerprint256 } = new X509Certificate(chainPem);
-  return {
-    id: certificateId(n),
-    fingerprint256: fingerprint256.replaceAll(':', '').toLowerCase(),
-    chainPem,
-    keyPem,
-    notAfter: Date.now() + 86_400_000,
-  };
-}
-
-function chainOf(port: number, servername: string): Promise<string[]> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({
-      ...{ host: '127.0.0.1', port, servername, rejectUnauthorized: false },
-      ciphers: 'DEFAULT@SECLEVEL=0',
-    });
-    socket.once('error', reject);
-    socket.once('secureConnect', () => {
-      const chain: string[] = [];
-      let each = socket.getPeerX509Certificate();
-      while (each !== undefined) {
-        chain.push(each.fingerprint256);
-        each = each.issuerCertificate;
-      }
-      socket.destroy();
-      resolve(chain);
-    });
-  });
-}
 
 describe('an encrypted or foreign key', () => {
   it('is rejected, not served', async () => {
