@@ -4,6 +4,7 @@ import type { Logger } from '../../shared/logger.js';
 import type { Revision } from '../../shared/revision.js';
 import type { NodeHealth } from '../../shared/snapshot-protocol.js';
 import { type Address, connectTls } from './control-plane-connection.js';
+import { LastContact } from './last-contact.js';
 import type { NodeIdentity } from './node-identity.js';
 import type { SnapshotApplier } from './snapshot-applier.js';
 import { runStream, type StreamControls } from './stream.js';
@@ -32,7 +33,10 @@ export interface LinkStatus {
   readonly controlPlane?: string;
   /** The newest revision the node has heard of. */
   readonly head?: Revision;
-  /** Since when the node may be behind: without a control plane. Absent while it is connected. */
+  /**
+   * Since when the node may be behind: without a control plane, also before its last start. Absent while
+   * it is connected.
+   */
   readonly staleSince?: number;
 }
 
@@ -69,7 +73,8 @@ export function connectToControlPlane(
   const closing = new AbortController();
   const addresses = shuffled(options.addresses, random);
   let identity = options.identity;
-  let status: LinkStatus = { isConnected: false, staleSince: clock() };
+  const contact = new LastContact(options.dataDirectory, logger);
+  let status: LinkStatus = { isConnected: false, staleSince: contact.at ?? clock() };
   let stream: StreamControls | undefined;
   let served: Revision | undefined;
   const waiting: (() => void)[] = [];
@@ -91,10 +96,12 @@ export function connectToControlPlane(
             wasWelcome = true;
             const controlPlane = `${address.host}:${address.port}`;
             status = { ...withoutStale(status), isConnected: true, controlPlane };
+            contact.note(clock());
             logger.info({ controlPlane }, 'connected to a control plane');
           },
           headIs: (head) => {
             status = { ...status, head };
+            contact.heard(clock());
           },
           acknowledged(revision) {
             served = revision;
@@ -112,7 +119,10 @@ export function connectToControlPlane(
       closing.signal.removeEventListener('abort', abort);
       stream = undefined;
       connection.destroy();
-      if (status.isConnected) status = { ...status, isConnected: false, staleSince: clock() };
+      if (status.isConnected) {
+        status = { ...status, isConnected: false, staleSince: clock() };
+        contact.note(clock());
+      }
     }
     return wasWelcome;
   };
