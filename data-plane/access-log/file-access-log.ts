@@ -1,7 +1,7 @@
-import { destination } from 'pino';
 import type { Logger } from '../../shared/logger.js';
 import { type AccessLogFormat, accessLine, accessTime } from './access-line.js';
 import type { AccessEntry, AccessLog } from './access-log.js';
+import { AppendedFile } from './appended-file.js';
 
 export interface AccessLogSettings {
   /** Appended to; every worker of a node may write to the same file. */
@@ -11,16 +11,10 @@ export interface AccessLogSettings {
   readonly percent: number;
 }
 
-/** Lines are gathered up to this and written by a thread of the pool, away from the requests. */
-const batchBytes = 64 * 1024;
-const flushMs = 1_000;
-/** A disk that does not keep up costs lines, not memory. */
-const maxWaitingBytes = 16 * 1024 * 1024;
-
 /** An access log in a file. A disk that fails is told once in a while in the log, never to a client. */
 export class FileAccessLog implements AccessLog {
   readonly #settings: AccessLogSettings;
-  readonly #file: ReturnType<typeof destination>;
+  readonly #file: AppendedFile;
   readonly #share: number;
   #dropped = 0;
   /** The last time that was written, as a text and in milliseconds: many requests end in one. */
@@ -30,25 +24,17 @@ export class FileAccessLog implements AccessLog {
   constructor(settings: AccessLogSettings, logger: Logger) {
     this.#settings = settings;
     this.#share = settings.percent / 100;
-    this.#file = destination({
-      dest: settings.path,
-      append: true,
-      mkdir: true,
-      mode: 0o640,
-      sync: false,
-      minLength: batchBytes,
-      maxWrite: 2 * batchBytes,
-      maxLength: maxWaitingBytes,
-      periodicFlush: flushMs,
-    });
-    this.#file.on('error', (error: unknown) =>
-      logger.error({ err: error }, 'the access log failed'),
-    );
-    this.#file.on('drop', () => {
-      this.#dropped++;
-      if (this.#dropped % 10_000 === 1) {
-        logger.warn({ dropped: this.#dropped }, 'the access log does not keep up, lines are lost');
-      }
+    this.#file = new AppendedFile(settings.path, 0o640, {
+      failed: (error) => logger.error({ err: error }, 'the access log failed'),
+      dropped: () => {
+        this.#dropped++;
+        if (this.#dropped % 10_000 === 1) {
+          logger.warn(
+            { dropped: this.#dropped },
+            'the access log does not keep up, lines are lost',
+          );
+        }
+      },
     });
   }
 
@@ -65,12 +51,11 @@ export class FileAccessLog implements AccessLog {
       this.#timeMs = now;
       this.#time = accessTime(format, new Date(now));
     }
-    this.#file.write(accessLine(format, entry, this.#time));
+    this.#file.append(accessLine(format, entry, this.#time));
   }
 
   /** Writes what is waiting, before the thread ends. */
   close(): void {
-    this.#file.flushSync();
-    this.#file.end();
+    this.#file.close();
   }
 }
