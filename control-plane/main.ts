@@ -165,7 +165,6 @@ async function start(
           registry,
           feed,
           issueJoinToken: (expiresAt) => members.issueToken(ca.fingerprint256, expiresAt),
-          revoke: (nodeId, actor) => members.revoke(nodeId, actor),
         }),
       (server, context) =>
         addNodeServedRoute(server, context, { registry, acks: ackHistory, history }),

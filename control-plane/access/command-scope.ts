@@ -28,6 +28,8 @@ export function mayCarryOut(
     }
     case 'DeletePlugin':
       return covers(state.plugins.get(command.id)?.apiId);
+    case 'RevokeNode':
+      return isGranted(scopes, ['nodes']);
     case 'BindCertificates':
       // Not the APIs themselves.
       return command.bindings.every(

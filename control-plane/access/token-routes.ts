@@ -61,6 +61,7 @@ export function addTokenRoutes(server: FastifyInstance, options: TokenRoutesOpti
       },
       POST: {
         schema: { summary: 'Make a credential', response: { 201: credentialSchema } },
+        unrecorded: true,
         handle: async ({ request, reply, parameters }) => {
           const { actor } = principalOf(request);
           const { credential, token } = await issue(store, parameters, actor, clock());
@@ -79,6 +80,7 @@ export function addTokenRoutes(server: FastifyInstance, options: TokenRoutesOpti
     operations: {
       DELETE: {
         schema: { summary: 'Revoke a credential', response: { 204: { type: 'null' } } },
+        unrecorded: true,
         handle: async ({ request, reply }) => {
           // The router fills in what the path names.
           const { id } = request.params as { readonly id: string };

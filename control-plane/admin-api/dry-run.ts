@@ -33,14 +33,14 @@ export interface DryRunReport {
   readonly warnings: readonly string[];
 }
 
-/** Decides on a fork of the state. @throws Refusal if the request itself is at fault. */
+/** Decides on a fork of the state. @param isMet whether `If-Match`, if it was given, matches it */
 export function dryRun(
   state: GatewayState,
-  plan: (state: GatewayState) => PlannedWrite,
+  { command, warnings = [] }: PlannedWrite,
+  isMet: boolean,
   { refuse = refusalFor, report }: Pick<Write, 'refuse' | 'report'> = {},
 ): DryRunReport {
-  const { command, warnings = [] } = plan(state);
-  const decision = decide(state, command);
+  const decision = isMet ? decide(state, command) : unmet;
   if (!decision.accepted) {
     const { rejection } = decision;
     const { status, body } = refuse(rejection);
@@ -76,6 +76,8 @@ export function dryRun(
     ...report?.(events, after),
   };
 }
+
+const unmet = { accepted: false, rejection: { code: 'precondition-failed' } } as const;
 
 function boundCertificate(
   state: GatewayState,

@@ -58,8 +58,6 @@ const writeHeaders = {
 } as const;
 
 const writes = new Set(['POST', 'PUT', 'PATCH', 'DELETE']);
-/** Writes that are no changes of the configuration, so nothing of the above applies to them. */
-const otherWrites = /^\/(nodes|tokens|master-key)/;
 
 /**
  * Describes every route that is added after this, from the schemas that serialise its answers and name
@@ -96,7 +94,7 @@ export async function describeRoutes(server: FastifyInstance, product: string): 
 function describe(schema: FastifySchema, url: string, route: RouteOptions): FastifySchema {
   if (schema?.hide === true || route.method === 'HEAD') return { ...schema, hide: true };
   const method = String(route.method);
-  const isWrite = writes.has(method) && !otherWrites.test(url);
+  const isWrite = writes.has(method) && route.config?.unrecorded !== true;
   const query = propertiesOf(schema.querystring);
   const queryProperties = { ...query, ...(isWrite && writeQuery) };
   return {

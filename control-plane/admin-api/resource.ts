@@ -2,11 +2,13 @@ import type {} from '@fastify/swagger';
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema } from 'fastify';
 import type { RawObject } from './body/raw-value.js';
 import { readParameters } from './body/read-parameters.js';
-import { methodNotAllowed } from './refusal.js';
+import { queryOf } from './pages.js';
+import { methodNotAllowed, Refusal } from './refusal.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     problems?: true;
+    unrecorded?: true;
   }
 }
 
@@ -24,6 +26,11 @@ export interface Operation {
   readonly handle: (call: Call) => Promise<void> | void;
   /** Documents the operation and serialises its answers; validation is ours, in Kong's words. */
   readonly schema: FastifySchema;
+  /**
+   * A write that is no change of the configuration: nothing of it goes into the event log, so it knows
+   * neither `If-Match` nor `Idempotency-Key`, and refuses `dry_run` instead of being carried out.
+   */
+  readonly unrecorded?: true;
 }
 
 export interface Resource {
@@ -38,6 +45,11 @@ export interface Resource {
   readonly maxFields?: number;
   /** Signet's own: refusals are problem details (RFC 9457), not Kong's bodies. */
   readonly problems?: true;
+}
+
+/** `?dry_run=true`: only say what would be recorded. */
+export function isDryRun(request: FastifyRequest): boolean {
+  return queryOf(request).get('dry_run')?.toLowerCase() === 'true';
 }
 
 /** A parameter of the route's path, percent-decoded: whatever the client wrote. */
@@ -58,7 +70,10 @@ export function addResource(server: FastifyInstance, resource: Resource): void {
       method,
       url: path,
       schema: operation?.schema ?? { hide: true },
-      config: problems ? { problems } : {},
+      config: {
+        ...(problems && { problems }),
+        ...(operation?.unrecorded && { unrecorded: operation.unrecorded }),
+      },
       handler: async (request, reply) => {
         const hasBody = method === 'POST' || method === 'PUT' || method === 'PATCH';
         const parameters: RawObject = hasBody
@@ -67,6 +82,9 @@ export function addResource(server: FastifyInstance, resource: Resource): void {
         if (operation === undefined) {
           lookup?.(request);
           throw methodNotAllowed();
+        }
+        if (operation.unrecorded && isDryRun(request)) {
+          throw new Refusal(400, { message: 'There is no dry run of this; nothing was done' });
         }
         await operation.handle({ request, reply, parameters });
         return reply;

@@ -12,9 +12,9 @@ import type { RawObject } from './body/raw-value.js';
 import { dryRun } from './dry-run.js';
 import { eventsOf, idempotencyOf } from './idempotency.js';
 import { refusalFor } from './kong-rejections.js';
-import { queryOf } from './pages.js';
 import { preconditionOf, type Subject } from './preconditions.js';
 import { Refusal } from './refusal.js';
+import { isDryRun } from './resource.js';
 import { waitApplied, waitOf } from './wait-applied.js';
 
 /** A request turned into a command, on the state as it is now. */
@@ -64,8 +64,10 @@ export async function write(each: Write): Promise<void> {
   const wait = waitOf(admin, request);
   if (isDryRun(request)) {
     // Past the route's response schema, which describes what the write itself would answer.
-    const plan = (state: GatewayState) => authorised(each, state);
-    const report = JSON.stringify(dryRun(folded.state, plan, each));
+    const { state, head } = folded;
+    const planned = authorised(each, state);
+    const isMet = preconditionOf(request, planned.subject)?.(state, head) ?? true;
+    const report = JSON.stringify(dryRun(state, planned, isMet, each));
     await reply.type('application/json; charset=utf-8').serializer(String).send(report);
     return;
   }
@@ -161,8 +163,4 @@ function send(
   { status, body }: Answer,
 ): FastifyReply {
   return reply.code(status).header('signet-revision', String(revision)).send(body);
-}
-
-function isDryRun(request: FastifyRequest): boolean {
-  return queryOf(request).get('dry_run')?.toLowerCase() === 'true';
 }

@@ -1,7 +1,7 @@
 import type { ClusterNode, NodeId } from '../../shared/gateway-model.js';
 import type { JoinToken } from '../../shared/join-token.js';
 import { openSqlite, type SqliteDatabase } from '../../shared/sqlite.js';
-import type { AdmitNode, RevokeNode } from '../domain/commands.js';
+import type { AdmitNode } from '../domain/commands.js';
 import type { GatewayState, ServedByNode } from '../domain/state.js';
 import type { JoinTokens } from './join-tokens.js';
 
@@ -28,8 +28,8 @@ export function openClusterDatabase(path: string): SqliteDatabase {
 export interface ClusterMembersOptions {
   readonly tokens: JoinTokens;
   readonly state: () => GatewayState;
-  /** Records a change of membership in the event log, where every control plane sees it. */
-  readonly execute: (command: AdmitNode | RevokeNode, actor: string) => Promise<void>;
+  /** Records an admission in the event log, where every control plane sees it. */
+  readonly execute: (command: AdmitNode, actor: string) => Promise<void>;
 }
 
 /**
@@ -88,10 +88,5 @@ export class ClusterMembers {
   members(): readonly ClusterNode[] {
     const { nodes } = this.#options.state();
     return [...nodes.values()].sort((left, right) => left.joinedAt - right.joinedAt);
-  }
-
-  /** Resolves once it stands in the log; each control plane then cuts the node off. */
-  revoke(nodeId: NodeId, actor: string): Promise<void> {
-    return this.#options.execute({ type: 'RevokeNode', nodeId }, actor);
   }
 }

@@ -271,6 +271,15 @@ describe('dry_run', () => {
     expect((await admin.send('GET', '/apis/x')).status).toBe(200);
   });
 
+  it('tells that the condition is not met', async () => {
+    const admin = await startAdmin();
+    const tag = (await addApi(admin)).headers.get('etag') ?? '';
+    const dry = (header: string) =>
+      admin.send('PATCH', '/apis/x?dry_run=true', { name: 'z' }, { 'if-match': header });
+    expect((await dry(tag)).json).toMatchObject({ accepted: true });
+    expect((await dry('"7"')).json).toMatchObject({ accepted: false, refusal: { status: 412 } });
+  });
+
   it('refuses at once what is no request at all', async () => {
     const admin = await startAdmin();
     expect((await admin.send('POST', '/apis?dry_run=true', {})).status).toBe(400);

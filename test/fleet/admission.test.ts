@@ -179,7 +179,7 @@ describe('the stream', () => {
     plane.control.bindHost(1);
     const node = await startNode(plane);
     await expect.poll(() => node.store.revision, soon).toBe(plane.control.head);
-    await plane.members.revoke(node.nodeId, 'test');
+    plane.control.record({ type: 'NodeRevoked', data: { nodeId: node.nodeId } });
     await expect.poll(() => node.link.status.isConnected, soon).toBe(false);
     plane.vault.opened.length = 0;
     const { revision } = node.store;
@@ -205,7 +205,7 @@ describe('the stream', () => {
     const identity = await joinCluster({ ...at, addresses: [second.address, first.address] });
     const node = await startNode(second, { dataDirectory, identity });
     await node.link.whenCurrent();
-    await first.members.revoke(node.nodeId, 'test');
+    control.record({ type: 'NodeRevoked', data: { nodeId: node.nodeId } });
     await expect.poll(() => node.link.status.isConnected, soon).toBe(false);
     expect(await answersTo(second, shown(identity))).toEqual(['refused']);
   });

@@ -28,7 +28,6 @@ describe('signet node', () => {
           addNodeRoutes(server, context, {
             ...plane,
             issueJoinToken: (at) => plane.members.issueToken(plane.ca.fingerprint256, at),
-            revoke: (id, actor) => plane.members.revoke(id, actor),
           }),
       ],
     });

@@ -41,7 +41,6 @@ async function startFleet() {
           registry: plane.registry,
           feed: plane.feed,
           issueJoinToken: (at) => plane.members.issueToken(plane.ca.fingerprint256, at),
-          revoke: (id, actor) => plane.members.revoke(id, actor),
         }),
       (server, context) =>
         addNodeServedRoute(server, context, { ...plane, acks: plane.history, history }),
@@ -162,6 +161,12 @@ describe('admin API: nodes', () => {
     expect((await admin.send('PATCH', '/nodes/node-1', {})).status).toBe(405);
   });
 
+  it('makes no token where it is only asked what would happen', async () => {
+    const { admin } = await startFleet();
+    const dry = await admin.send('POST', '/nodes/join-tokens?dry_run=true', {});
+    expect([dry.status, dry.text]).toEqual([400, expect.not.stringContaining('token')]);
+  });
+
   it('makes tokens that let one node in, and revokes nodes', async () => {
     const { admin, plane } = await startFleet();
     const made = await admin.send('POST', '/nodes/join-tokens', { ttl_seconds: 60 });
@@ -172,7 +177,15 @@ describe('admin API: nodes', () => {
     );
     const node = await startNode({ ...plane, token: async () => String(made.json['token']) });
     await node.link.whenCurrent();
-    expect((await admin.send('DELETE', `/nodes/${node.nodeId}`)).status).toBe(204);
+    const path = `/nodes/${node.nodeId}`;
+    const dry = await admin.send('DELETE', `${path}?dry_run=true`);
+    expect(dry.json).toMatchObject({ dry_run: true, events: [{ type: 'NodeRevoked' }] });
+    expect(node.link.status.isConnected).toBe(true);
+    const stale = await admin.send('DELETE', path, undefined, { 'if-match': '"0"' });
+    expect(stale.status).toBe(412);
+    const key = { 'idempotency-key': 'once' };
+    expect((await admin.send('DELETE', path, undefined, key)).status).toBe(204);
+    expect((await admin.send('DELETE', path, undefined, key)).status).toBe(204);
     await expect.poll(() => node.link.status.isConnected, soon).toBe(false);
     expect((await admin.send('GET', '/nodes')).json).toEqual({ data: [], total: 0 });
     expect((await admin.send('DELETE', `/nodes/${node.nodeId}`)).status).toBe(404);

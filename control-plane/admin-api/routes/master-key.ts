@@ -50,6 +50,7 @@ export function addMasterKeyRoutes(
     operations: {
       POST: {
         schema: { summary: 'Rotate the master key', response: { 200: schema, 202: schema } },
+        unrecorded: true,
         handle: async ({ reply }) => {
           const rotation = masterKey.rotate();
           // Told in the log if nobody waits for the answer any more.

@@ -1,5 +1,4 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { NodeId } from '../../../shared/gateway-model.js';
 import { parseRevision } from '../../../shared/revision.js';
 import { type Fleet, reportOn } from '../../distribution/applied-barrier.js';
 import type { NodeRegistry, NodeStatus } from '../../distribution/node-registry.js';
@@ -8,12 +7,11 @@ import { invalid, notFound } from '../refusal.js';
 import { addResource, type Call, pathParameter } from '../resource.js';
 import type { JsonSchema } from '../schemas/json-schema.js';
 import { appliedSchema, nodeSchema, presentApplied, presentNode } from '../schemas/node-schema.js';
+import { write } from '../write.js';
 
 export interface NodeRoutesOptions extends Fleet {
   /** A token with which one node joins before `expiresAt`, in milliseconds since the epoch. */
   readonly issueJoinToken: (expiresAt: number) => Promise<string>;
-  /** Takes a node out of the cluster; it is cut off at once. */
-  readonly revoke: (nodeId: NodeId, actor: string) => Promise<void>;
 }
 
 const defaultTokenSeconds = 900;
@@ -58,6 +56,7 @@ export function addNodeRoutes(
     operations: {
       POST: {
         schema: { summary: 'Make a join token', response: { 201: tokenSchema } },
+        unrecorded: true,
         handle: async (call) => {
           const expiresAt = clock() + 1000 * tokenSeconds(call);
           const token = await options.issueJoinToken(expiresAt);
@@ -92,10 +91,17 @@ export function addNodeRoutes(
       },
       DELETE: {
         schema: { summary: 'Revoke a node', response: { 204: { type: 'null' } } },
-        handle: async ({ request, reply }) => {
-          await options.revoke(nodeOf(registry, request).id, await admin.identify(request));
-          void reply.code(204).send();
-        },
+        handle: (call) =>
+          write({
+            admin,
+            ...call,
+            plan: () => {
+              const { id: nodeId } = nodeOf(registry, call.request);
+              return { command: { type: 'RevokeNode', nodeId }, subject: 'everything' };
+            },
+            // Each control plane cuts the node off as soon as it knows the event.
+            answer: () => ({ status: 204 }),
+          }),
       },
     },
   });
