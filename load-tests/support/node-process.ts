@@ -121,6 +121,8 @@ process.on('message', ({ id, request }: { id: number; request: NodeRequest }) =>
       process.send?.({ id, failure: String(error) } satisfies NodeReply);
     });
 });
+// Also where whoever runs the scenario was killed: nobody is left to end this process.
+process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
 process.once('SIGTERM', () => {
   void (supervisor?.stop() ?? Promise.resolve()).then(() => {
     store.close();
