@@ -1,8 +1,8 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import type { KeyAlgorithm } from '../../shared/gateway-model.js';
+import { readP256Key } from '../../shared/p256-key.js';
 import { type Intake, refused, taken } from './intake-fault.js';
 import { keyAlgorithm } from './key-kind.js';
-import { readP256Key } from './p256-key.js';
 import { type PemBlock, readPemBlocks, toPem } from './pem.js';
 import { isConsistentRsaKey } from './rsa-consistency.js';
 

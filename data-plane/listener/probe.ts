@@ -1,5 +1,6 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { connect, createSecureContext, type SecureContext } from 'node:tls';
+import { readP256Key } from '../../shared/p256-key.js';
 import type { ServedCertificate } from '../../shared/snapshot.js';
 
 const probeTimeoutMs = 5_000;
@@ -38,11 +39,26 @@ export function probeFingerprint(socketPath: string, serverName: string): Promis
 export function findPairFault(certificate: ServedCertificate): string | undefined {
   try {
     const leaf = new X509Certificate(certificate.chainPem);
-    if (!leaf.checkPrivateKey(createPrivateKey(certificate.keyPem))) {
+    if (!leaf.checkPrivateKey(readKey(certificate.keyPem))) {
       return 'the key does not match the leaf';
     }
     return undefined;
   } catch {
     return 'the chain or the key does not parse'; // the error's text could quote the key
   }
+}
+
+const pkcs8Begin = '-----BEGIN PRIVATE KEY-----';
+
+/** Most keys are P-256, and of a pair the key takes OpenSSL the longest by far. */
+function readKey(keyPem: string): KeyObject {
+  if (keyPem.startsWith(pkcs8Begin)) {
+    const der = Buffer.from(
+      keyPem.slice(pkcs8Begin.length, keyPem.lastIndexOf('-----END')),
+      'base64',
+    );
+    const known = readP256Key(der, 'pkcs8');
+    if (known !== undefined) return known.key;
+  }
+  return createPrivateKey(keyPem);
 }

@@ -3,8 +3,8 @@ import { createPrivateKey, type KeyObject } from 'node:crypto';
 /**
  * P-256 keys in the two forms that tools write them, PKCS #8 (RFC 5958) and SEC 1 (RFC 5915): all their
  * bytes but three numbers are the same in every key. OpenSSL 3 takes 330 µs to find its way through the
- * encoding and 50 µs for the bare numbers, and an import has tens of thousands of such keys. Any other
- * form, be it a byte, is left to OpenSSL.
+ * encoding and 50 µs for the bare numbers, and imports and rotations have tens of thousands of such
+ * keys. Any other form, be it a byte, is left to OpenSSL.
  */
 const curve = '06082a8648ce3d030107';
 const point = 'a14403420004';

@@ -1,8 +1,8 @@
 import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { readP256Key } from '../../control-plane/certificates/p256-key.js';
 import { parsePrivateKey } from '../../control-plane/certificates/parse-key.js';
 import { toPem } from '../../control-plane/certificates/pem.js';
+import { readP256Key } from '../../shared/p256-key.js';
 
 const forms = ['pkcs8', 'sec1'] as const;
 const someKey = (form: 'pkcs8' | 'sec1', namedCurve = 'P-256') =>
