@@ -1,7 +1,7 @@
 import type { CertificateId, PluginId } from '../../shared/gateway-model.js';
 import type { SnapshotEntry, SnapshotEntryKey } from '../../shared/snapshot.js';
 import type { SqliteDatabase, SqliteStatement } from '../../shared/sqlite.js';
-import { certificateByHost, everyApi } from './schema.js';
+import { certificateByHost, derivedCertificate, everyApi } from './schema.js';
 
 interface HostRow {
   readonly host: string | null;
@@ -12,7 +12,9 @@ const hostColumns = 'a.host AS host, (a.has_wildcard OR a.has_path) AS pattern';
 
 /** Which hosts a change of an entry reaches, and which certificate each host is bound to. */
 export class Bindings {
-  readonly #certificate: SqliteStatement<{ id: CertificateId }>;
+  readonly #certificate: SqliteStatement<{ id: CertificateId | null }>;
+  readonly #derived: SqliteStatement<{ id: CertificateId | null }>;
+  readonly #bind: SqliteStatement<never>;
   readonly #api: SqliteStatement<HostRow>;
   readonly #everyApi: SqliteStatement<HostRow>;
   readonly #scopeOfPlugin: SqliteStatement<{ scope: string }>;
@@ -22,6 +24,10 @@ export class Bindings {
 
   constructor(database: SqliteDatabase) {
     this.#certificate = database.prepare(certificateByHost);
+    this.#derived = database.prepare(derivedCertificate('?'));
+    this.#bind = database.prepare(
+      'UPDATE api SET certificate_id = ? WHERE host = ? AND certificate_id IS NOT ?',
+    );
     this.#api = database.prepare(`SELECT ${hostColumns} FROM api a WHERE a.id = ?`);
     this.#everyApi = database.prepare(`SELECT ${hostColumns} FROM api a`);
     this.#scopeOfPlugin = database.prepare('SELECT scope FROM plugin WHERE id = ?');
@@ -58,9 +64,16 @@ export class Bindings {
     return plugin && { kind: 'plugin', id: plugin.id };
   }
 
-  /** The certificate of the enabled plugin that applies to the API with this very `request_host`. */
+  /** What readers take the API with this very `request_host` to be bound to. */
   certificateOf(host: string): CertificateId | undefined {
     return this.#certificate.get(host)?.id ?? undefined;
+  }
+
+  /** Binds the host anew: to the certificate of the enabled plugin that applies to it now. */
+  renew(host: string): CertificateId | undefined {
+    const id = this.#derived.get(host)?.id ?? null;
+    this.#bind.run(id, host, id);
+    return id ?? undefined;
   }
 
   /** Hosts that the entry's stored form reaches, and whether wildcard or path APIs are among them. */

@@ -188,7 +188,10 @@ export class SqliteNodeStoreWriter implements NodeStoreWriter {
   /** Takes damaged entries out and lets the digest show it. */
   #discard(damaged: readonly SnapshotEntryKey[]): void {
     this.#database.write(() => {
-      for (const key of damaged) this.#parts.tables.remove(key);
+      const { tables, bindings } = this.#parts;
+      const hosts = damaged.flatMap((key) => bindings.reachOf(key).hosts);
+      for (const key of damaged) tables.remove(key);
+      for (const host of hosts) bindings.renew(host);
       const digest = withEntry(parseDigest(this.digest), 1n);
       this.#database.prepare('UPDATE snapshot SET digest = ?').run(formatDigest(digest));
     });

@@ -83,9 +83,9 @@ export class StoreChange {
     }
     this.#checkConsistency();
     for (const [host, before] of this.#before) {
+      const now = this.#bindings.renew(host);
       // A host that had no certificate has no last good one either.
-      if (before === undefined) continue;
-      this.#lastGood.rebound(host, before, this.#bindings.certificateOf(host));
+      if (before !== undefined) this.#lastGood.rebound(host, before, now);
     }
     const { logId, to } = this.#range;
     this.#move.run(logId, to, formatDigest(this.#digest), this.#epoch);

@@ -4,11 +4,14 @@ import type { SnapshotEntry, SnapshotEntryKey } from '../../shared/snapshot.js';
 import { entryHash, formatDigest } from '../../shared/snapshot-digest.js';
 import type { SqliteDatabase, SqliteStatement } from '../../shared/sqlite.js';
 import type { NodeKey } from './node-key.js';
+import { derivedCertificate, everyApi } from './schema.js';
 
 type Kind = SnapshotEntry['kind'];
 
 interface JsonRow {
   readonly id: string;
+  /** Whether the columns that readers ask say what the entry says. */
+  readonly agrees: number;
   readonly json: string;
   readonly hash: Buffer;
 }
@@ -32,11 +35,22 @@ export class StoreVerifier {
 
   constructor(database: SqliteDatabase, key: NodeKey) {
     this.#key = key;
-    const json = (table: string) =>
-      database.prepare<JsonRow>(
-        `SELECT id, json, hash FROM ${table} WHERE id > ? ORDER BY id LIMIT ${sliceRows}`,
-      );
-    this.#json = { api: json('api'), plugin: json('plugin') };
+    const json = (table: string, agrees: string) =>
+      database.prepare<JsonRow>(`
+        SELECT id, json, hash, CASE WHEN json_valid(json) THEN ${agrees} ELSE 0 END AS agrees
+        FROM ${table} WHERE id > ? ORDER BY id LIMIT ${sliceRows}`);
+    this.#json = {
+      api: json(
+        'api',
+        `host IS lower(json ->> '$.requestHost')
+         AND certificate_id IS (${derivedCertificate('api.host')})`,
+      ),
+      plugin: json(
+        'plugin',
+        `certificate_id = json ->> '$.config.certificateId' AND enabled = json ->> '$.enabled'
+         AND scope = coalesce(json ->> '$.apiId', '${everyApi}')`,
+      ),
+    };
     this.#certificate = database.prepare(`
       SELECT id, fingerprint256, chain_pem, sealed_key, not_after, hash FROM certificate
       WHERE id > ? AND retired = 0 ORDER BY id LIMIT ${sliceRows}`);
@@ -69,6 +83,7 @@ export class StoreVerifier {
 }
 
 // The stored text is the canonical one that the hash was taken of, so it need not be parsed.
-function isIntact(kind: 'api' | 'plugin', { json, hash }: JsonRow): boolean {
+function isIntact(kind: 'api' | 'plugin', { json, hash, agrees }: JsonRow): boolean {
+  if (agrees === 0) return false;
   return createHash('sha256').update(kind).update('\0').update(json).digest().equals(hash);
 }
