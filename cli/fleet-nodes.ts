@@ -3,8 +3,9 @@ import { table } from './table.js';
 
 /** Every node that the control plane knows. */
 export async function fetchNodes(admin: AdminConnection): Promise<readonly Answer[]> {
-  const answer = await admin.send('GET', '/nodes');
-  return Array.isArray(answer['data']) ? answer['data'] : [];
+  const nodes: Answer[] = [];
+  for await (const node of admin.list('/nodes')) nodes.push(node);
+  return nodes;
 }
 
 export function nodeTable(nodes: readonly Answer[]): string {

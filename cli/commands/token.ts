@@ -73,15 +73,19 @@ export function tokenCommand(io: Io = standardIo): Command {
       );
       if (found === undefined) throw new Error(`there is no token '${nameOrId}'`);
       await connection.send('DELETE', `/tokens/${text(found, 'id')}`);
-      io.out(`revoked ${text(found, 'name')}\n`);
+      const name = text(found, 'name');
+      io.out(
+        options.json === true ? `${JSON.stringify({ revoked: name })}\n` : `revoked ${name}\n`,
+      );
     });
 
   return command;
 }
 
 async function list(connection: AdminConnection): Promise<readonly Answer[]> {
-  const { data } = await connection.send('GET', '/tokens');
-  return Array.isArray(data) ? data : [];
+  const credentials: Answer[] = [];
+  for await (const credential of connection.list('/tokens')) credentials.push(credential);
+  return credentials;
 }
 
 function requestOf(name: string, { scope, expires, certificate }: CreateOptions): Answer {

@@ -2,8 +2,11 @@ import { X509Certificate } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from '../../shared/logger.js';
 import type { RawObject, RawValue } from '../admin-api/body/raw-value.js';
+import { page } from '../admin-api/pages.js';
 import { notFound, Refusal } from '../admin-api/refusal.js';
 import { addResource } from '../admin-api/resource.js';
+import type { FieldTable } from '../admin-api/schemas/fields.js';
+import { listQuerySchema, pageSchema } from '../admin-api/schemas/json-schema.js';
 import type { Clock } from '../ports/clock.js';
 import { CredentialError } from './access-errors.js';
 import type { AccessStore } from './access-store.js';
@@ -33,6 +36,14 @@ const credentialSchema = {
   required: ['id', 'name', 'kind', 'scopes', 'created_at', 'created_by'],
 } as const;
 
+/** What a list of credentials can be narrowed by. */
+const filters = {
+  id: { type: 'string', maxLength: 36, description: 'Of the credential.' },
+  name: { type: 'string', maxLength: 256, description: 'As whoever made it called it.' },
+  kind: { type: 'string', maxLength: 16, description: 'Token or certificate.' },
+  created_by: { type: 'string', maxLength: 256, description: 'Who made it.' },
+} as const satisfies FieldTable;
+
 const fields = ['name', 'scopes', 'expires_at', 'certificate'];
 
 /** Credentials of the admin API: listed without their secrets, made, revoked. */
@@ -44,19 +55,12 @@ export function addTokenRoutes(server: FastifyInstance, options: TokenRoutesOpti
       GET: {
         schema: {
           summary: 'List credentials, also expired and revoked ones',
-          response: {
-            200: {
-              type: 'object',
-              properties: {
-                data: { type: 'array', items: credentialSchema },
-                total: { type: 'integer' },
-              },
-            },
-          },
+          querystring: listQuerySchema(filters),
+          response: { 200: pageSchema(credentialSchema) },
         },
-        handle: ({ reply }) => {
-          const data = store.list().map(present);
-          void reply.send({ data, total: data.length });
+        handle: ({ request, reply }) => {
+          const entities = new Map(store.list().map((each) => [each.id, each]));
+          void reply.send(page(request, { entities, fields: filters, present }));
         },
       },
       POST: {

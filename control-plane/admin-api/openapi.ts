@@ -1,5 +1,6 @@
 import swagger from '@fastify/swagger';
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify';
+import { dryRunSchema } from './schemas/dry-run-schema.js';
 import type { JsonSchema } from './schemas/json-schema.js';
 
 const bodyTypes = ['application/json', 'application/x-www-form-urlencoded', 'multipart/form-data'];
@@ -10,6 +11,13 @@ const kongRefusal: JsonSchema = {
     'Refused: a message, or what is wrong with each field, nested ones with a dotted key.',
   type: 'object',
   additionalProperties: { type: 'string' },
+};
+
+/** Who may ask, and how often, is settled before an operation is looked for: alike on all of them. */
+const guardResponses = {
+  401: { ...kongRefusal, description: 'No credential, or one that is not valid.' },
+  403: { ...kongRefusal, description: 'The credential has no scope for it.' },
+  429: { ...kongRefusal, description: 'Too many requests, or failed attempts: see Retry-After.' },
 };
 
 const problem: JsonSchema = {
@@ -106,7 +114,8 @@ function describe(schema: FastifySchema, url: string, route: RouteOptions): Fast
     }),
     ...(isWrite && { headers: writeHeaders }),
     response: {
-      ...responsesOf(schema.response),
+      ...guardResponses,
+      ...(isWrite ? withDryRun(responsesOf(schema.response)) : responsesOf(schema.response)),
       default: route.config?.problems ? problemResponse : kongRefusal,
     },
   };
@@ -119,8 +128,18 @@ function propertiesOf(schema: unknown): object {
   return typeof properties === 'object' && properties !== null ? properties : {};
 }
 
+type Responses = Readonly<Record<string, object>>;
+
+/** A dry run is answered with 200, whatever the write itself would be. */
+function withDryRun(responses: Responses): Responses {
+  const done = responses['200'];
+  const schema = done === undefined ? dryRunSchema : { anyOf: [done, dryRunSchema] };
+  const description = done === undefined ? 'What a dry run found.' : 'Done, or a dry run.';
+  return { ...responses, 200: { description, content: { 'application/json': { schema } } } };
+}
+
 /** Every answer needs a description, which a serialiser does not. */
-function responsesOf(responses: unknown): object {
+function responsesOf(responses: unknown): Responses {
   if (typeof responses !== 'object' || responses === null) return {};
   const described = Object.entries(responses).map(([status, schema]) => [
     status,

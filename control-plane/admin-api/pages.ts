@@ -1,5 +1,4 @@
 import type { FastifyRequest } from 'fastify';
-import type { PersistentMap } from '../domain/persistent-map.js';
 import { isUuid } from './ids.js';
 import { invalid } from './refusal.js';
 import type { FieldTable } from './schemas/fields.js';
@@ -19,9 +18,14 @@ interface Stored {
   readonly createdAt: number;
 }
 
+/** A map of entities, of whatever kind. */
+interface Listed<E> {
+  values(): Iterable<E>;
+}
+
 /** What each list needs to know of its entities. */
 export interface Listing<E extends Stored, D extends object> {
-  readonly entities: PersistentMap<string, E>;
+  readonly entities: Listed<E>;
   readonly fields: FieldTable;
   readonly present: (entity: E) => D;
   /** Narrows the list before any filter, e.g. to the plugins of one API. */
@@ -98,7 +102,7 @@ function passes(document: object, filters: readonly Filter[]): boolean {
 /** Sorting 100,000 entities costs 100 ms, so each version of a map is sorted once while it is listed. */
 const sortedVersions = new WeakMap<object, readonly Stored[]>();
 
-function inOrder<E extends Stored>(entities: PersistentMap<string, E>): readonly E[] {
+function inOrder<E extends Stored>(entities: Listed<E>): readonly E[] {
   const known = sortedVersions.get(entities);
   // What is stored under a map is that map's values.
   if (known !== undefined) return known as readonly E[];
@@ -119,7 +123,7 @@ function encodeCursor({ createdAt, id }: Stored): string {
 function startOf(entities: readonly Stored[], offset: string | null): number {
   if (offset === null) return 0;
   const text = Buffer.from(offset, 'base64url').toString('utf8');
-  const [, createdAt, id] = /^([0-9]{1,16}):([0-9a-f-]{36})$/.exec(text) ?? [];
+  const [, createdAt, id] = /^([0-9]{1,16}):([0-9a-f-]{1,36})$/.exec(text) ?? [];
   if (createdAt === undefined || id === undefined) return 0;
   const cursor: Stored = { createdAt: Number(createdAt), id };
   const index = entities.findIndex((entity) => compare(entity, cursor) > 0);

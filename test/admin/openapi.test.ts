@@ -1,59 +1,27 @@
-import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
-import { type AdminUnderTest, type Got, startAdmin } from '../support/admin-server.js';
+import { type AdminUnderTest, startAdmin } from '../support/admin-server.js';
+import {
+  type ApiDescription,
+  type BodySchema,
+  expectDescribed,
+} from '../support/api-description.js';
 import { makePairs } from '../support/pairs.js';
 
 const { a } = makePairs();
 
-interface Media {
-  readonly schema: object;
-}
-interface Operation {
-  readonly summary?: string;
-  readonly parameters?: readonly { readonly name: string; readonly in: string }[];
-  readonly requestBody?: { readonly content: Record<string, { readonly schema: BodySchema }> };
-  readonly responses: Record<
-    string,
-    { readonly description: string; readonly content?: Record<string, Media> }
-  >;
-}
-interface BodySchema {
-  readonly properties: Record<string, BodySchema & { readonly type: string }>;
-  readonly required?: readonly string[];
-  readonly items?: BodySchema;
-}
-interface OpenApi {
-  readonly openapi: string;
-  readonly paths: Record<string, Record<string, Operation>>;
-}
-
-const ajv = new Ajv2020({ strict: false, formats: { uuid: /^[0-9a-f-]{36}$/ } });
-
-async function describeOf(admin: AdminUnderTest): Promise<OpenApi> {
+async function describeOf(admin: AdminUnderTest): Promise<ApiDescription> {
   const got = await admin.send('GET', '/openapi.json');
   expect(got.status).toBe(200);
   return JSON.parse(got.text);
 }
 
-/** Whether an answer is one that the description announces, in status, type and form. */
-function expectDescribed(operation: Operation, got: Got, what: string): void {
-  const response = operation.responses[got.status] ?? operation.responses['default'];
-  if (response === undefined) throw new Error(`${what}: status ${got.status} is not described`);
-  if (got.status >= 200 && got.status < 300) {
-    expect(Object.keys(operation.responses), what).toContain(String(got.status));
-  }
-  if (got.text === '') return;
-  const type = got.headers.get('content-type')?.split(';')[0] ?? '';
-  const schema = response.content?.[type]?.schema;
-  if (schema === undefined) throw new Error(`${what}: ${got.status} ${type} is not described`);
-  const isValid = ajv.validate(schema, got.json);
-  expect(isValid, `${what}: ${ajv.errorsText()} in ${got.text}`).toBe(true);
-}
-
 /** A value that fits each field of a request, by name where the schema alone does not say enough. */
-function bodyOf(schema: BodySchema, n: number): Record<string, unknown> {
+function bodyOf(
+  { properties }: Pick<BodySchema, 'properties'>,
+  n: number,
+): Record<string, unknown> {
   const known: Record<string, unknown> = {
-    name: 'upstream_url' in schema.properties ? `n${n}` : 'ssl',
+    name: 'upstream_url' in properties ? `n${n}` : 'ssl',
     request_host: `h${n}.test`,
     upstream_url: 'http://127.0.0.1:9000',
     cert: a.cert,
@@ -61,11 +29,12 @@ function bodyOf(schema: BodySchema, n: number): Record<string, unknown> {
     revision: 0,
   };
   const body: Record<string, unknown> = {};
-  for (const [name, field] of Object.entries(schema.properties)) {
+  for (const [name, field] of Object.entries(properties)) {
     if (name in known) body[name] = known[name];
     else if (field.type === 'object') body[name] = bodyOf(field, n);
-    else if (field.items !== undefined) body[name] = [bodyOf(field.items, n)];
-    else if (field.type === 'boolean') body[name] = true;
+    else if (field.items?.properties !== undefined) {
+      body[name] = [bodyOf({ properties: field.items.properties }, n)];
+    } else if (field.type === 'boolean') body[name] = true;
   }
   return body;
 }

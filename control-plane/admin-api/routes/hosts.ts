@@ -15,6 +15,20 @@ import {
 const defaultLimit = 100;
 const maxLimit = 500;
 
+const time = { type: 'string', description: 'RFC 3339, or milliseconds since the epoch.' } as const;
+const hostQuerySchema = {
+  type: 'object',
+  properties: {
+    search: { type: 'string', maxLength: 255, description: 'In hosts, APIs and fingerprints.' },
+    order: { type: 'string', enum: ['host', 'expiry'], default: 'host' },
+    expires_from: time,
+    expires_until: time,
+    bound: { type: 'string', enum: ['true', 'false'], description: 'With a certificate or not.' },
+    offset: { type: 'integer', minimum: 0, default: 0 },
+    limit: { type: 'integer', minimum: 1, maximum: maxLimit, default: defaultLimit },
+  },
+} as const;
+
 /**
  * Hosts with their certificates, by any page of any search: what a list needs that shows a window on
  * 100,000 of them. For going through all of them, `/apis` has cursors that stand still.
@@ -31,6 +45,7 @@ export function addHostRoutes(
       GET: {
         schema: {
           summary: 'Hosts with their certificates, searched and in order',
+          querystring: hostQuerySchema,
           response: { 200: hostPageSchema },
         },
         handle: ({ request, reply }) => {
@@ -63,7 +78,7 @@ export function addHostRoutes(
   });
 }
 
-const known = ['search', 'order', 'expires_from', 'expires_until', 'bound', 'offset', 'limit'];
+const known = Object.keys(hostQuerySchema.properties);
 
 function readQuery(query: URLSearchParams): HostQuery {
   for (const name of query.keys()) {

@@ -3,9 +3,11 @@ import { parseRevision } from '../../../shared/revision.js';
 import { type Fleet, reportOn } from '../../distribution/applied-barrier.js';
 import type { NodeRegistry, NodeStatus } from '../../distribution/node-registry.js';
 import type { AdminContext } from '../admin-context.js';
+import { page } from '../pages.js';
 import { invalid, notFound } from '../refusal.js';
 import { addResource, type Call, pathParameter } from '../resource.js';
-import type { JsonSchema } from '../schemas/json-schema.js';
+import type { FieldTable } from '../schemas/fields.js';
+import { type JsonSchema, listQuerySchema, pageSchema } from '../schemas/json-schema.js';
 import { appliedSchema, nodeSchema, presentApplied, presentNode } from '../schemas/node-schema.js';
 import { write } from '../write.js';
 
@@ -14,8 +16,30 @@ export interface NodeRoutesOptions extends Fleet {
   readonly issueJoinToken: (expiresAt: number) => Promise<string>;
 }
 
+/** What a list of nodes can be narrowed by. */
+const nodeFilters = {
+  id: { type: 'id', description: 'Of the node.' },
+  name: { type: 'string', maxLength: 256, description: 'As the node calls itself.' },
+  version: { type: 'string', maxLength: 64, description: 'Of its build.' },
+  connected: { type: 'boolean', description: 'Whether it holds its stream.' },
+  ready: { type: 'boolean', description: 'Whether its certificates are usable.' },
+  plugins_disagree: { type: 'boolean', description: 'Whether its plugins differ from here.' },
+} as const satisfies FieldTable;
+
 const defaultTokenSeconds = 900;
 const maxTokenSeconds = 86_400;
+
+const tokenRequestSchema: JsonSchema = {
+  type: 'object',
+  properties: {
+    ttl_seconds: {
+      type: 'integer',
+      minimum: 1,
+      maximum: maxTokenSeconds,
+      default: defaultTokenSeconds,
+    },
+  },
+};
 
 const tokenSchema: JsonSchema = {
   type: 'object',
@@ -43,10 +67,15 @@ export function addNodeRoutes(
     path: '/nodes',
     operations: {
       GET: {
-        schema: { summary: 'List nodes', response: { 200: listOf(nodeSchema) } },
-        handle: ({ reply }) => {
-          const nodes = registry.nodes().map(present);
-          void reply.send({ data: nodes, total: nodes.length });
+        schema: {
+          summary: 'List nodes',
+          querystring: listQuerySchema(nodeFilters),
+          response: { 200: pageSchema(nodeSchema) },
+        },
+        handle: ({ request, reply }) => {
+          const nodes = registry.nodes().map((node) => ({ ...node, createdAt: node.joinedAt }));
+          const entities = new Map(nodes.map((node) => [node.id, node]));
+          void reply.send(page(request, { entities, fields: nodeFilters, present }));
         },
       },
     },
@@ -55,7 +84,11 @@ export function addNodeRoutes(
     path: '/nodes/join-tokens',
     operations: {
       POST: {
-        schema: { summary: 'Make a join token', response: { 201: tokenSchema } },
+        schema: {
+          summary: 'Make a join token',
+          body: tokenRequestSchema,
+          response: { 201: tokenSchema },
+        },
         unrecorded: true,
         handle: async (call) => {
           const expiresAt = clock() + 1000 * tokenSeconds(call);
@@ -118,6 +151,9 @@ export function nodeOf(registry: NodeRegistry, request: FastifyRequest): NodeSta
 }
 
 function tokenSeconds({ parameters }: Call): number {
+  for (const name of parameters.keys()) {
+    if (name !== 'ttl_seconds') throw invalid(new Map([[name, `${name} is an unknown field`]]));
+  }
   const given = parameters.get('ttl_seconds');
   if (given === undefined) return defaultTokenSeconds;
   const seconds = typeof given === 'string' || typeof given === 'number' ? Number(given) : NaN;
@@ -126,12 +162,4 @@ function tokenSeconds({ parameters }: Call): number {
     throw invalid(new Map([['ttl_seconds', message]]));
   }
   return seconds;
-}
-
-function listOf(items: JsonSchema): JsonSchema {
-  return {
-    type: 'object',
-    properties: { data: { type: 'array', items }, total: { type: 'integer' } },
-    required: ['data', 'total'],
-  };
 }

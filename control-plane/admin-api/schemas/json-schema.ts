@@ -6,7 +6,7 @@ export interface JsonSchema {
   readonly description?: string;
   readonly format?: string;
   readonly default?: boolean | string | number;
-  readonly enum?: readonly (string | number)[];
+  readonly enum?: readonly (string | number | boolean)[];
   readonly maxLength?: number;
   readonly minimum?: number;
   readonly maximum?: number;
