@@ -1,9 +1,10 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isRunning } from '../support/is-running.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { bar, isFullSize } from './support/bars.js';
 import { leafOf, open, request } from './support/client.js';
@@ -179,15 +180,6 @@ describe('processes and workers', () => {
     expect(last?.files).toBeLessThan((first?.files ?? 0) + 30); // as many as clients have open
   }, 3_600_000);
 });
-
-/** A process that has ended is listed until it is reaped; of an orphan that may take `init` seconds. */
-function isRunning(pid: number): boolean {
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'));
-  } catch {
-    return false; // reaped
-  }
-}
 
 async function served(options: TestNodeOptions = {}) {
   const node = await TestNode.start(options);

@@ -2,13 +2,15 @@ import { once } from 'node:events';
 import { createServer, type Server, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
-export type LinkMode = 'pass' | 'slow' | 'cut';
+/** `cut` breaks connections and takes none; `hold` keeps them and all their bytes until it is over. */
+export type LinkMode = 'pass' | 'slow' | 'hold' | 'cut';
 
 /** What lies between a node and its control plane: passes bytes on, late, or not at all. */
 export class FlakyLink {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #slowMs: () => number;
+  #address: Promise<{ host: string; port: number }> | undefined;
   #target = 0;
   #mode: LinkMode = 'pass';
 
@@ -18,7 +20,13 @@ export class FlakyLink {
     this.#server = createServer((socket) => this.#accept(socket));
   }
 
-  async listen(): Promise<{ host: string; port: number }> {
+  /** The same address each time. */
+  listen(): Promise<{ host: string; port: number }> {
+    this.#address ??= this.#listen();
+    return this.#address;
+  }
+
+  async #listen(): Promise<{ host: string; port: number }> {
     this.#server.listen(0, '127.0.0.1');
     await once(this.#server, 'listening');
     const address = this.#server.address();
@@ -64,6 +72,7 @@ export class FlakyLink {
   async #carry(from: Socket, to: Socket): Promise<void> {
     try {
       for await (const bytes of from) {
+        while (this.#mode === 'hold') await delay(5);
         if (this.#mode === 'slow') await delay(this.#slowMs());
         if (!to.write(bytes)) await once(to, 'drain');
       }

@@ -1,0 +1,2 @@
+/** A name that makes a certificate one that nodes can't load. */
+export const poisonName = 'poison.invalid';
