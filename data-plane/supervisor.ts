@@ -85,13 +85,22 @@ export class Supervisor {
 
   /**
    * Resolves when every worker of every process serves what the store holds now, proved by
-   * handshakes. A process that ends meanwhile takes its answer with it: the next one reads the store.
+   * handshakes. A process that ends meanwhile takes its answer with it; if no other gives one, the next
+   * process is asked, as nobody has proved anything.
+   * @throws Error if the node stops before.
    */
   async applied(changes: AppliedChanges): Promise<RejectedEntry[]> {
-    const each = await Promise.all(this.#everyChild((child) => child.apply(changes)));
-    const rejections = mergeRejections(each.flat());
-    this.#rejected = withRejections(this.#rejected, rejections);
-    return rejections;
+    for (;;) {
+      const each = await Promise.all(this.#everyChild((child) => child.apply(changes)));
+      const answers = each.filter((answer) => answer !== undefined);
+      if (answers.length > 0) {
+        const rejections = mergeRejections(answers.flat());
+        this.#rejected = withRejections(this.#rejected, rejections);
+        return rejections;
+      }
+      if (this.#isStopping) throw new Error('the node stopped before a change was served');
+      await delay(shortestDelayMs);
+    }
   }
 
   async stats(): Promise<ServingStats> {

@@ -31,7 +31,7 @@ export class ServingChild {
   /** How it ended. Never rejects. */
   readonly ended: Promise<string>;
   readonly #child: ChildProcess;
-  readonly #applied = new PendingReplies<readonly RejectedEntry[]>([]);
+  readonly #applied = new PendingReplies<readonly RejectedEntry[] | undefined>(undefined);
   readonly #stats = new PendingReplies<ServingStats | undefined>(undefined);
   readonly #restarted = new PendingReplies<void>(undefined);
   #becameReady: () => void = () => {};
@@ -77,10 +77,15 @@ export class ServingChild {
     return this.#child.pid;
   }
 
-  apply(changes: AppliedChanges): Promise<readonly RejectedEntry[]> {
-    const applied = this.#applied.request((id) => this.#send({ kind: 'apply', id, changes }));
-    this.#killUnlessIn(applyTimeoutMs, applied);
-    return applied;
+  /** @returns `undefined` if it ended before it had an answer. */
+  apply(changes: AppliedChanges): Promise<readonly RejectedEntry[] | undefined> {
+    const proved = this.#applied.request((id) => this.#send({ kind: 'apply', id, changes }));
+    this.#killUnlessIn(applyTimeoutMs, proved);
+    // One that starts serves nobody until it listens.
+    return this.ready.then(
+      () => proved,
+      () => undefined,
+    );
   }
 
   stats(): Promise<ServingStats | undefined> {

@@ -19,6 +19,8 @@ import type { WorkerCommand, WorkerReport, WorkerTask } from './messages.js';
 import { servingLogFd } from './printed-lines.js';
 import type { ServingStats } from './serving-stats.js';
 
+/** A start waits for so many proofs, about 2 ms each for the first few and 0.5 ms for the rest. */
+const maxProvedAtStart = 100;
 /** Contexts for names that a client wrote with capitals, in one generation. */
 const spellingBudget = 64;
 /** A drain ends before its deadline if no request was under way for this long. */
@@ -72,16 +74,35 @@ export class ServingWorker {
     this.#loopDelay.enable();
     this.#http = new HttpListener(this.#gateway, settings.http.port);
     task.port.on('message', (command: WorkerCommand) => this.#obey(command));
-    void this.#tls.ready.then(() => {
-      const { descriptor } = this.#tls;
-      this.#report({ kind: 'ready', http: this.#http.descriptor, https: descriptor });
-    });
+    void this.#start();
   }
 
   /** Asks to be replaced after a defect: what is under way ends in order, somebody else takes over. */
   failed(error: unknown): void {
     this.#logger.error({ err: error }, 'defect in a worker');
     this.#report({ kind: 'replace-me', reason: 'defect' });
+  }
+
+  async #start(): Promise<void> {
+    await this.#tls.ready;
+    try {
+      await this.#proveUnproved();
+    } catch (error) {
+      this.failed(error);
+    }
+    const { descriptor } = this.#tls;
+    this.#report({ kind: 'ready', http: this.#http.descriptor, https: descriptor });
+  }
+
+  /**
+   * The process before this one, or the node, may have ended before a certificate was proved, or with its
+   * rejection: a client would be the first to find that it can't be loaded.
+   */
+  async #proveUnproved(): Promise<void> {
+    const revision = this.#store.revision();
+    const hosts = this.#store.unprovedHosts(maxProvedAtStart);
+    if (revision === undefined || hosts.length === 0) return;
+    await this.#tls.apply({ revision, hosts, patternsChanged: false });
   }
 
   #createGateway(): Gateway {

@@ -35,6 +35,8 @@ export interface NodeStoreReader {
   certificate(id: CertificateId): ServedCertificate | undefined;
   /** The certificate that `host` served before the one now bound, until `settle` drops it. */
   lastGoodCertificate(requestHost: string): ServedCertificate | undefined;
+  /** Hosts whose bound certificate was rejected, or proved by nobody yet; at most `limit`. */
+  unprovedHosts(limit: number): readonly string[];
   close(): void;
 }
 

@@ -30,6 +30,7 @@ export class SqliteNodeStoreReader implements NodeStoreReader {
   readonly #paths: SqliteStatement<RoutedRow>;
   readonly #certificate: SqliteStatement<CertificateRow>;
   readonly #lastGood: SqliteStatement<CertificateRow>;
+  readonly #unproved: SqliteStatement<{ host: string }>;
 
   constructor(database: SqliteDatabase, key: NodeKey) {
     this.#database = database;
@@ -53,6 +54,7 @@ export class SqliteNodeStoreReader implements NodeStoreReader {
     this.#lastGood = database.prepare(`
       SELECT ${columns} FROM last_good l JOIN certificate c ON c.id = l.certificate_id
       WHERE l.host = ?`);
+    this.#unproved = database.prepare('SELECT host FROM last_good LIMIT ?');
   }
 
   revision(): Revision | undefined {
@@ -88,6 +90,10 @@ export class SqliteNodeStoreReader implements NodeStoreReader {
   lastGoodCertificate(requestHost: string): ServedCertificate | undefined {
     const host = requestHost.toLowerCase();
     return unlessDamaged(() => this.#served(this.#lastGood.get(host)), undefined);
+  }
+
+  unprovedHosts(limit: number): readonly string[] {
+    return unlessDamaged(() => this.#unproved.all(limit).map(({ host }) => host), []);
   }
 
   close(): void {

@@ -134,6 +134,20 @@ describe('rotation', () => {
     expect(await node.bind(1, 'a.test', mended)).toEqual([]);
     expect(await leafOf(port, 'a.test')).toBe(mended.fingerprint256);
   });
+
+  it('takes nothing for proved by a process that died over it', async () => {
+    const node = await TestNode.start({ settings: { workers: 1 } });
+    const good = await mint('a.test');
+    await node.bind(1, 'a.test', good);
+    const bad = { ...(await mint('a.test')), keyPem: otherKey };
+    const [pid = 0] = node.supervisor.pids;
+    const applied = node.bind(1, 'a.test', bad);
+    process.kill(pid, 'SIGKILL');
+    expect(await applied).toMatchObject([{ certificateId: bad.id, hosts: ['a.test'] }]);
+    expect(node.supervisor.restarts).toBe(1);
+    // The first client of the next process, too.
+    expect(await leafOf(node.httpsPort, 'a.test')).toBe(good.fingerprint256);
+  });
 });
 
 const otherKey = `-----BEGIN PRIVATE KEY-----

@@ -90,5 +90,9 @@ export class MemoryStore implements NodeStoreReader {
 
   lastGoodCertificate(): undefined {}
 
+  unprovedHosts(): readonly string[] {
+    return [];
+  }
+
   close(): void {}
 }
