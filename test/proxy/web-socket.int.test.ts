@@ -252,7 +252,29 @@ describe.each(['ws', 'wss'] as const)('a WebSocket over %s', (scheme) => {
   });
 });
 
-describe('a handshake that is none', () => {
+describe('a WebSocket that its upstream closes', () => {
+  it.each(['http', 'https'] as const)(
+    'over %s is closed by us: clients wait for that',
+    async (on) => {
+      const upstream = await webSocketUpstream((socket) => socket.close(1000, 'done'));
+      const gateway = await scene.gateway({ apis: [{ host: 'a.test', upstream }], tls });
+      const client = await (on === 'http'
+        ? scene.client(gateway.httpPort)
+        : scene.tlsClient(gateway.httpsPort, 'a.test'));
+      client.send(
+        'GET / HTTP/1.1\r\nHost: a.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+          'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
+      );
+      expect((await client.response())?.status).toBe(101);
+      // RFC 6455 §7.1.1: the server closes the connection first.
+      await client.closed();
+      // By itself the engine would, after 16 s.
+    },
+    8_000,
+  );
+});
+
+describe.each(['http', 'https'] as const)('over %s, a handshake that is none', (on) => {
   it.each([
     ['without Upgrade', 'Connection: upgrade\r\nSec-WebSocket-Version: 13\r\n'],
     ['without Connection', 'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n'],
@@ -260,11 +282,15 @@ describe('a handshake that is none', () => {
       'with another version',
       'Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 8\r\n',
     ],
+    ['to TLS', 'Upgrade: TLS/1.2\r\nConnection: upgrade\r\nSec-WebSocket-Version: 13\r\n'],
     ['to another protocol', 'Upgrade: h2c\r\nConnection: upgrade\r\nSec-WebSocket-Version: 13\r\n'],
   ])('%s is forwarded as a plain request', async (_, fields) => {
     const up = await scene.upstream('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
-    const { httpPort } = await scene.gateway({ apis: [{ host: 'a.test', upstream: up.url }] });
-    const client = await scene.client(httpPort);
+    const apis = [{ host: 'a.test', upstream: up.url }];
+    const { httpPort, httpsPort } = await scene.gateway({ apis, tls });
+    const client = await (on === 'http'
+      ? scene.client(httpPort)
+      : scene.tlsClient(httpsPort, 'a.test'));
     const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
     client.send(`GET / HTTP/1.1\r\nHost: a.test\r\n${key}${fields}\r\n`);
     expect((await client.response())?.status).toBe(200);

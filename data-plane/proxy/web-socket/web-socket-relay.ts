@@ -62,6 +62,9 @@ export class WebSocketRelay implements UpstreamReceiver {
   #closeSent = false;
   #pingsUnanswered = 0;
   #reading = true;
+  #isCorked = false;
+  /** Ended in a cork, the engine forgets to close the connection: the client would wait for it. */
+  #endAfterCork: { readonly code: number | undefined; readonly reason: Buffer } | undefined;
 
   constructor(options: RelayOptions) {
     this.#connection = options.connection;
@@ -145,7 +148,11 @@ export class WebSocketRelay implements UpstreamReceiver {
       return;
     }
     // One write to the socket, and one TLS record, for all the frames that came together.
+    this.#isCorked = true;
     client.cork(() => this.#reader.execute(piece));
+    this.#isCorked = false;
+    const end = this.#endAfterCork;
+    if (end !== undefined) this.#endClient(end.code, end.reason);
     if (this.#clientClosed || !this.#reading) return;
     if (client.getBufferedAmount() > highWaterBytes) {
       this.#reading = false;
@@ -210,6 +217,10 @@ export class WebSocketRelay implements UpstreamReceiver {
 
   /** Calls `closed` before it returns. */
   #endClient(code: number | undefined, reason: Buffer): void {
+    if (this.#isCorked) {
+      this.#endAfterCork = { code, reason };
+      return;
+    }
     if (code === undefined) this.#client?.end();
     else this.#client?.end(code, reason);
   }
