@@ -50,9 +50,11 @@ export function whenApplied(
   { scope, timeoutMs }: AppliedWait,
 ): Promise<AppliedReport> {
   const { registry, feed } = fleet;
+  let missing = 0;
   const isDecided = () => {
     const { serving, total } = registry.tally(feed.neededFor(revision));
-    return total === 0 || isEnough(scope, serving, total);
+    missing = required(scope, total) - serving;
+    return total === 0 || missing <= 0;
   };
   return new Promise((resolve) => {
     const finish = () => {
@@ -61,15 +63,17 @@ export function whenApplied(
       resolve(reportOn(fleet, revision, scope));
     };
     const timer = setTimeout(finish, timeoutMs);
-    const unwatch = registry.watch(() => {
-      if (isDecided()) finish();
+    const unwatch = registry.watch((nodeId) => {
+      // Whatever one node says brings one more at most: a fleet of n is counted a few times, not n.
+      if (nodeId !== undefined) missing -= 1;
+      if ((nodeId === undefined || missing <= 0) && isDecided()) finish();
     });
     if (isDecided()) finish();
   });
 }
 
-function isEnough(scope: AppliedScope, serving: number, total: number): boolean {
-  return serving > 0 && serving >= (scope === 'all' ? total : Math.floor(total / 2) + 1);
+function required(scope: AppliedScope, total: number): number {
+  return scope === 'all' ? total : Math.floor(total / 2) + 1;
 }
 
 /** How far a revision has got, as of now. */
@@ -84,7 +88,7 @@ export function reportOn(
   const applied = nodes.filter(serves);
   return {
     revision,
-    isApplied: isEnough(scope, applied.length, nodes.length),
+    isApplied: nodes.length > 0 && applied.length >= required(scope, nodes.length),
     applied: applied.map(({ id, name }) => ({ id, name })),
     stragglers: nodes
       .filter((node) => !serves(node))
