@@ -25,6 +25,9 @@ const sysctl = (name: string, field = 0) => {
   return (readText: ReadText) => numberOf(readText(path).trim().split(/\s+/)[field]);
 };
 
+const openFilesIn = (readText: ReadText) =>
+  numberOf(/^Max open files\s+\S+\s+(\S+)/m.exec(readText('/proc/self/limits'))?.[1]);
+
 const wishes: readonly Wish[] = [
   {
     setting: 'net.ipv4.tcp_rmem (max)',
@@ -57,8 +60,7 @@ const wishes: readonly Wish[] = [
   },
   {
     setting: 'open files',
-    read: (readText) =>
-      numberOf(/^Max open files\s+\S+\s+(\S+)/m.exec(readText('/proc/self/limits'))?.[1]),
+    read: openFilesIn,
     isMet: (files) => files >= 65_536,
     wanted: '≥ 65536',
     why: 'a proxied connection takes two, and without any left the accept loop spins',
@@ -78,6 +80,11 @@ export function kernelAdvice(
     const is = readValue(read, readText);
     return is === undefined || isMet(is) ? [] : [{ setting, is, wanted, why }];
   });
+}
+
+/** How many files this process may have open: the hard limit, to which Node raises the soft one. */
+export function openFiles(readText: ReadText = (path) => readFileSync(path, 'utf8')): number {
+  return readValue(openFilesIn, readText) ?? Number.POSITIVE_INFINITY;
 }
 
 function readValue(read: Wish['read'], readText: ReadText): number | undefined {

@@ -1,25 +1,31 @@
+import type { HttpResponse } from 'uWebSockets.js';
 import type { ListenerGateway } from '../proxy/gateway.js';
 import { WebSocketRoute } from '../proxy/web-socket/web-socket-route.js';
+import type { ConnectionLimit } from './connection-limit.js';
 import { type AppDescriptor, createHttpApp, type EngineApp } from './engine.js';
 
 /** The plain side of one worker: one app for the thread's whole life. */
 export class HttpListener {
   readonly descriptor: AppDescriptor;
   readonly #app: EngineApp = createHttpApp();
+  readonly #limit: ConnectionLimit;
   #connections = 0;
   #accepted = 0;
 
   /** @param port as clients see it. */
-  constructor(gateway: ListenerGateway, port: number) {
+  constructor(gateway: ListenerGateway, limit: ConnectionLimit, port: number) {
+    this.#limit = limit;
     this.descriptor = this.#app.getDescriptor();
     // A WebSocket stays one of the connections until it closes.
     const webSocket = new WebSocketRoute((change) => {
-      if (change < 0) this.#connections -= 1;
+      if (change > 0) return;
+      this.#connections -= 1;
+      limit.closed();
     });
     const downstream = { scheme: 'http', port, serverName: undefined, webSocket } as const;
     this.#app.ws('/*', gateway.webSocketBehavior(webSocket, downstream));
     this.#app.any('/*', (res, req) => gateway.handle(res, req, downstream));
-    this.#app.filter((_res, change) => this.#count(Number(change)));
+    this.#app.filter((connection, change) => this.#track(connection, Number(change)));
   }
 
   get connections(): number {
@@ -36,8 +42,13 @@ export class HttpListener {
     this.#app.close();
   }
 
-  #count(change: number): void {
+  #track(connection: HttpResponse, change: number): void {
     this.#connections += change;
-    if (change > 0) this.#accepted += 1;
+    if (change < 0) {
+      this.#limit.closed();
+      return;
+    }
+    this.#accepted += 1;
+    this.#limit.opened(connection);
   }
 }

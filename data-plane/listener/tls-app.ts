@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import type { Downstream } from '../proxy/client/downstream.js';
 import type { ListenerGateway } from '../proxy/gateway.js';
 import { WebSocketRoute } from '../proxy/web-socket/web-socket-route.js';
+import type { ConnectionLimit } from './connection-limit.js';
 import { type AppDescriptor, createTlsApp, type EngineApp } from './engine.js';
 import type { KeyFile } from './key-file.js';
 import { teachUpgradeContext } from './upgrade-context.js';
@@ -13,6 +14,7 @@ export interface TlsAppOptions {
   readonly ciphers: string;
   readonly keyFile: KeyFile;
   readonly gateway: ListenerGateway;
+  readonly limit: ConnectionLimit;
   /** Port that clients see. */
   readonly port: number;
 }
@@ -66,7 +68,7 @@ export class TlsApp {
     this.#app.ws('/*', gateway.webSocketBehavior(this.#webSocket, this.#downstream(undefined)));
     this.#app.any('/*', this.#answerDefault);
     this.#app.missingServerName((sni) => this.owner?.serverNameMissing(sni));
-    this.#app.filter((_res, change) => this.#count(Number(change)));
+    this.#app.filter((connection, change) => this.#track(connection, Number(change)));
     this.#app.listen_unix((listening) => {
       if (!listening) throw new Error(`can't listen on ${socketPath}`);
     }, socketPath);
@@ -180,8 +182,12 @@ export class TlsApp {
   /** The engine's filter never counts a connection down that became a WebSocket. */
   #countWebSocket(change: 1 | -1): void {
     this.#webSockets += change;
-    if (change > 0) this.#count(-1);
-    else if (this.#webSockets === 0) {
+    if (change > 0) {
+      this.#count(-1);
+      return;
+    }
+    this.#options.limit.closed();
+    if (this.#webSockets === 0) {
       // Not from here: the engine is in the middle of closing the socket.
       setImmediate(() => {
         if (this.#webSockets === 0) this.#lastWebSocketClosed?.();
@@ -189,7 +195,14 @@ export class TlsApp {
     }
   }
 
-  /** The engine counts a connection up when it is accepted, and down when it closes. */
+  /** The engine tells of a connection when it is accepted, and when it closes. */
+  #track(connection: HttpResponse, change: number): void {
+    const { limit } = this.#options;
+    this.#count(change);
+    if (change > 0) limit.opened(connection);
+    else limit.closed();
+  }
+
   #count(change: number): void {
     this.#connections += change;
     if (change > 0) this.#accepted += 1;

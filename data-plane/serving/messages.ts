@@ -45,6 +45,8 @@ export interface ServingSettings {
   readonly drainTimeoutMs: number;
   /** TLS contexts of one worker's current generation. */
   readonly contextBudget: number;
+  /** Connections of one worker; absent: as many as its share of open files allows. */
+  readonly maxConnections?: number;
   readonly gateway: GatewaySettings;
   readonly logLevel: LogLevel;
   /** Certificates that a process of the node could not load. */

@@ -13,6 +13,8 @@ export interface ServingCounts {
   readonly connectionsActive: number;
   readonly connectionsAccepted: number;
   readonly tlsConnectionsAccepted: number;
+  /** Closed before their handshake because there were too many. */
+  readonly connectionsRefused: number;
   readonly requestsTotal: number;
   readonly requestsActive: number;
   readonly upstreamFailures: number;
@@ -43,6 +45,7 @@ const noCounts: ServingCounts = {
   connectionsActive: 0,
   connectionsAccepted: 0,
   tlsConnectionsAccepted: 0,
+  connectionsRefused: 0,
   requestsTotal: 0,
   requestsActive: 0,
   upstreamFailures: 0,

@@ -2,8 +2,10 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { createLogger, type RootLogger } from '../../shared/create-logger.js';
 import type { RejectedEntry } from '../../shared/snapshot.js';
 import { FileAccessLog } from '../access-log/file-access-log.js';
+import { openFiles } from '../kernel-settings.js';
 import { CertificateSource } from '../listener/certificate-source.js';
 import { tls12Ciphers } from '../listener/cipher-policy.js';
+import { ConnectionLimit, connectionsPerWorker } from '../listener/connection-limit.js';
 import { handOversDone } from '../listener/engine.js';
 import type { NameCounters } from '../listener/generation.js';
 import { HttpListener } from '../listener/http-listener.js';
@@ -40,6 +42,7 @@ export class ServingWorker {
   readonly #accessLog: FileAccessLog | undefined;
   readonly #gateway: Gateway;
   readonly #keyFile = new KeyFile();
+  readonly #limit: ConnectionLimit;
   readonly #tls: TlsListener;
   readonly #http: HttpListener;
   readonly #counters: ProxyCounters = {
@@ -70,9 +73,11 @@ export class ServingWorker {
     const { accessLog } = settings.gateway;
     this.#accessLog = accessLog && new FileAccessLog(accessLog, this.#logger);
     this.#gateway = this.#createGateway();
+    const { maxConnections = connectionsPerWorker(openFiles(), settings.workers) } = settings;
+    this.#limit = new ConnectionLimit(maxConnections, this.#logger);
     this.#tls = this.#createTlsListener();
     this.#loopDelay.enable();
-    this.#http = new HttpListener(this.#gateway, settings.http.port);
+    this.#http = new HttpListener(this.#gateway, this.#limit, settings.http.port);
     task.port.on('message', (command: WorkerCommand) => this.#obey(command));
     void this.#start();
   }
@@ -136,6 +141,7 @@ export class ServingWorker {
         ciphers: tls12Ciphers(settings.cipherPolicy),
         keyFile: this.#keyFile,
         gateway: this.#gateway,
+        limit: this.#limit,
         port: settings.https.port,
       },
       generation: {
@@ -239,6 +245,7 @@ export class ServingWorker {
       connectionsActive: tls.connections + this.#http.connections,
       connectionsAccepted: tls.accepted + this.#http.accepted,
       tlsConnectionsAccepted: tls.accepted,
+      connectionsRefused: this.#limit.refused,
       ...this.#counters,
       ...this.#names,
       requests: this.#meter.read(),

@@ -102,6 +102,11 @@ function requestFamilies(stats: ServingStats): readonly Family[] {
       stats.endpointEjections,
     ),
     gauge('signet_node_endpoints_ejected', 'Those that are left out now.', stats.endpointsEjected),
+    counter(
+      'signet_node_connections_refused',
+      'Connections closed before their handshake, because there were too many.',
+      stats.connectionsRefused,
+    ),
     counter('signet_node_client_aborts', 'Requests that a client gave up.', stats.clientAborts),
     counter(
       'signet_node_access_log_lines_dropped',

@@ -1,16 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import type { ServingSettings } from '../../data-plane/serving/messages.js';
 import { clientHello } from '../support/client-hello.js';
 import { bar } from './support/bars.js';
-import { handshake, leafOf, open } from './support/client.js';
+import { handshake, leafOf, open, request } from './support/client.js';
+import { eventually } from './support/eventually.js';
 import { mint } from './support/mint.js';
 import { TestNode } from './support/test-node.js';
 
 const host = 'good.test';
 
-async function served() {
-  const node = await TestNode.start({ settings: { workers: 1 } });
+async function served(settings: Partial<ServingSettings> = {}) {
+  const node = await TestNode.start({ settings: { workers: 1, ...settings } });
   const certificate = await mint(host);
   await node.bind(1, host, certificate);
   const isServed = async () => {
@@ -47,13 +49,46 @@ describe('hostile clients', () => {
     const { node, isServed } = await served();
     const hello = await clientHello(host);
     const stalled = await Promise.all(
-      Array.from({ length: 300 }, (_, n) => openTcp(node.httpsPort, hello.subarray(0, n % 100))),
+      // Some wait for the server's answer and then say nothing more.
+      Array.from({ length: 300 }, (_, n) =>
+        openTcp(node.httpsPort, n % 3 === 0 ? hello : hello.subarray(0, n % 100)),
+      ),
     );
     await isServed();
     // The engine's clock for a connection without a request: 8 to 12 s.
     for (const socket of stalled) await closed(socket);
     await isServed();
     expect((await node.supervisor.stats()).connectionsActive).toBe(0);
+  });
+
+  it('beyond a limit are closed at once, and take nothing from those who are served', async () => {
+    const { node } = await served({ maxConnections: 40 });
+    const { httpPort, httpsPort } = node;
+    const client = await open({ port: httpsPort, serverName: host });
+    const hello = await clientHello(host);
+    const half = Buffer.from('GET / HTTP/1.1\r\n');
+    const flood = await Promise.all(
+      Array.from({ length: 120 }, (_, n) =>
+        n % 4 === 0 ? openTcp(httpPort, half) : openTcp(httpsPort, hello),
+      ),
+    );
+    await eventually(5_000, async () => {
+      const { connectionsActive, connectionsRefused } = await node.supervisor.stats();
+      expect(connectionsActive).toBeLessThanOrEqual(40);
+      expect(connectionsRefused).toBeGreaterThanOrEqual(80);
+    });
+    expect((await request(client, host)).status).toBe(200);
+    // A new certificate is proved by handshakes of the gateway's own.
+    const certificate = await mint(host);
+    await node.bind(1, host, certificate);
+    for (const socket of flood) socket.destroy();
+    await eventually(5_000, async () => {
+      expect(await leafOf(httpsPort, host)).toBe(certificate.fingerprint256);
+    });
+    client.destroy();
+    await eventually(5_000, async () => {
+      expect((await node.supervisor.stats()).connectionsActive).toBe(0);
+    });
   });
 
   it('do no harm with garbage, plain HTTP, cut handshakes and renegotiation', async () => {

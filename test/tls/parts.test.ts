@@ -4,9 +4,18 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { kernelAdvice } from '../../data-plane/kernel-settings.js';
 import { BloomFilter } from '../../data-plane/listener/bloom-filter.js';
+import { connectionsPerWorker } from '../../data-plane/listener/connection-limit.js';
 import { parseContextName } from '../../data-plane/listener/context-name.js';
 import { KeyFile } from '../../data-plane/listener/key-file.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
+
+describe('connectionsPerWorker', () => {
+  it('leaves each client a descriptor for its upstream', () => {
+    expect(connectionsPerWorker(65_536, 2)).toBe(16_320);
+    expect(connectionsPerWorker(Number.POSITIVE_INFINITY, 2)).toBe(Number.POSITIVE_INFINITY);
+    expect(connectionsPerWorker(64, 8)).toBeGreaterThan(0);
+  });
+});
 
 describe('BloomFilter', () => {
   it('is never wrong about a name that it was given', () => {
