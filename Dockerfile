@@ -8,6 +8,7 @@ COPY shared shared
 COPY control-plane control-plane
 COPY data-plane data-plane
 COPY cli cli
+COPY console console
 COPY load-tests load-tests
 COPY test test
 RUN npm run build && rm -rf dist/test dist/load-tests && npm prune --omit=dev

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -19,6 +19,20 @@ const { services } = parse(readFileSync(file, 'utf8'), { merge: true }) as {
   readonly services: Readonly<Record<string, Service>>;
 };
 const ours = Object.entries(services).filter(([, { image }]) => image === 'signet');
+
+describe('the Dockerfile', () => {
+  it('copies every directory with sources, so that the build in it finds them', () => {
+    const copied = readFileSync(join(root, 'Dockerfile'), 'utf8').matchAll(/^COPY (\S+) \1$/gm);
+    const withSources = readdirSync(root, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && !/^\.|^node_modules$|^dist$/.test(entry.name))
+      .map(({ name }) => name)
+      .filter((name) => {
+        const files = readdirSync(join(root, name), { encoding: 'utf8', recursive: true });
+        return files.some((file) => /\.tsx?$/.test(file));
+      });
+    expect([...copied].map(([, name]) => name).sort()).toEqual(withSources.sort());
+  });
+});
 
 describe('docker-compose.yml', () => {
   it('starts three EventStoreDB nodes, two control planes and three data-plane nodes', () => {
