@@ -19,12 +19,12 @@ describe('signet import', { timeout: 120_000 }, () => {
   let gateway: GatewayProcess;
   let ca: TestCa;
 
+  const startGateway = () =>
+    GatewayProcess.start({ dataDir: directory.path('data'), flags: ['--workers', '1'] });
+
   beforeAll(async () => {
     ca = await TestCa.create();
-    gateway = await GatewayProcess.start({
-      dataDir: directory.path('data'),
-      flags: ['--workers', '1'],
-    });
+    gateway = await startGateway();
   });
   afterAll(async () => {
     await gateway.kill();
@@ -113,44 +113,54 @@ describe('signet import', { timeout: 120_000 }, () => {
     expect(reasons.get('no-api.test')).toContain('--upstream');
   });
 
-  it('goes on where it was interrupted, to the very same result', async () => {
-    const count = 300;
-    const root = directory.path('many');
-    const fingerprints = new Set<string>();
-    for (let index = 0; index < count; index++) {
-      const host = `many-${index}.test`;
-      const certificate = await ca.issue([host]);
-      fingerprints.add(certificate.fingerprint256);
-      await haproxyFile(root, host, certificate);
-    }
-    const admin = new AdminClient(gateway.adminUrl);
-    const total = async () => {
-      const { body } = await admin.send('GET', '/plugins?size=1');
-      return (body as { readonly total: number }).total;
-    };
-    const before = await total();
-    const child = spawn(process.execPath, [
-      ...[signet, 'import', root, ...upstream, '--admin', gateway.adminUrl],
-    ]);
-    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-    await eventually(async () => expect(await total()).toBeGreaterThan(before), {
-      withinMs: 20_000,
-    });
-    child.kill('SIGKILL');
-    await ended;
+  it.each(['import', 'gateway'])(
+    'goes on where the %s was killed, to the very same result',
+    async (victim) => {
+      const count = 300;
+      const root = directory.path(victim);
+      const fingerprints = new Set<string>();
+      for (let index = 0; index < count; index++) {
+        const host = `${victim}-${index}.test`;
+        const certificate = await ca.issue([host]);
+        fingerprints.add(certificate.fingerprint256);
+        await haproxyFile(root, host, certificate);
+      }
+      const admin = new AdminClient(gateway.adminUrl);
+      const total = async () => {
+        const { body } = await admin.send('GET', '/plugins?size=1');
+        return (body as { readonly total: number }).total;
+      };
+      const before = await total();
+      const child = spawn(process.execPath, [
+        ...[signet, 'import', root, ...upstream, '--admin', gateway.adminUrl],
+      ]);
+      const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+      await eventually(async () => expect(await total()).toBeGreaterThan(before), {
+        withinMs: 20_000,
+      });
+      if (victim === 'import') {
+        child.kill('SIGKILL');
+        await ended;
+      } else {
+        await gateway.kill();
+        await ended;
+        expect(child.exitCode).not.toBe(0);
+        gateway = await startGateway();
+      }
 
-    const { report } = await type(root, ...upstream);
-    expect(report).toMatchObject({ refused: [], left: 0 });
-    expect(report.added + report.unchanged).toBe(count);
-    const listed = await runCommand(process.execPath, [
-      ...[signet, 'cert', 'list', '--json', '--admin', gateway.adminUrl],
-    ]);
-    const bound = JSON.parse(listed.stdout).filter(({ host }: { host: string }) =>
-      host.startsWith('many-'),
-    );
-    expect(bound).toHaveLength(count);
-    expect(
-      new Set(bound.map(({ fingerprint256 }: { fingerprint256: string }) => fingerprint256)),
-    ).toEqual(fingerprints);
-  });
+      const { report } = await type(root, ...upstream);
+      expect(report).toMatchObject({ refused: [], left: 0 });
+      expect(report.added + report.unchanged).toBe(count);
+      const listed = await runCommand(process.execPath, [
+        ...[signet, 'cert', 'list', '--json', '--admin', gateway.adminUrl],
+      ]);
+      const bound = JSON.parse(listed.stdout).filter(({ host }: { host: string }) =>
+        host.startsWith(victim),
+      );
+      expect(bound).toHaveLength(count);
+      expect(
+        new Set(bound.map(({ fingerprint256 }: { fingerprint256: string }) => fingerprint256)),
+      ).toEqual(fingerprints);
+    },
+  );
 });
