@@ -17,7 +17,7 @@ const kills = Number(process.env['SIGNET_TEST_KILLS'] ?? 10);
 const victim = join(import.meta.dirname, '../../dist/test/support/kill-victim.js');
 
 it(`killed ${kills} times amid writes, log and vault keep all that was acknowledged and agree`, {
-  timeout: 20_000 + kills * 1500,
+  timeout: 20_000 + kills * 6000,
 }, async () => {
   const directory = await temporaryDirectory();
   const acknowledged: string[] = [];
