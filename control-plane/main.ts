@@ -32,7 +32,6 @@ import { JoinTokens } from './distribution/join-tokens.js';
 import { NodeRegistry } from './distribution/node-registry.js';
 import { startNodeServer } from './distribution/node-server.js';
 import { ServedRecorder } from './distribution/served-recorder.js';
-import { SnapshotFeed } from './distribution/snapshot-feed.js';
 import { ControlMetrics } from './metrics/control-metrics.js';
 import { measuredEventLog } from './metrics/measured-event-log.js';
 import { addMetricsRoutes } from './metrics/metrics-routes.js';
@@ -73,7 +72,10 @@ async function start(
   const stores: Stores = { ...opened, log: measuredEventLog(opened.log, metrics) };
 
   const { dataDir } = config;
-  const folded = await openFoldedLog({ log: stores.log, dataDir, clock, logger }, closing);
+  const { folded, feed } = await openFoldedLog(
+    { log: stores.log, dataDir, clock, logger },
+    closing,
+  );
   const ca = await openClusterCa(clusterDirectory(config), clock());
   const grantLog = await readGrantLog(stores.grantLog, ca, logger);
   // Early: a listener that must not be is refused before anything is recorded.
@@ -108,8 +110,6 @@ async function start(
   const registry = new NodeRegistry({ ...config, members, history: ackHistory, clock, logger });
   metrics.watchState(folded);
   closing.add(metrics.watchNodes(registry, folded));
-  const feed = new SnapshotFeed({ control: folded });
-  closing.add(() => feed.close());
   if (stores.shared) {
     const recorder = new ServedRecorder({
       registry,

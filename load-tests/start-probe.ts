@@ -3,6 +3,7 @@ import { SqliteEventLog } from '../control-plane/adapters/sqlite-event-log.js';
 import { FoldedLog } from '../control-plane/application/folded-log.js';
 import { loadFoldedState } from '../control-plane/application/state-snapshots.js';
 import { dataFiles } from '../control-plane/data-files.js';
+import { SnapshotFeed } from '../control-plane/distribution/snapshot-feed.js';
 import { silentLogger } from '../test/support/silent-logger.js';
 
 /** One start of `scenarios/start.ts`: prints how long the state took, and what it weighs. */
@@ -14,10 +15,15 @@ const log = new SqliteEventLog({ path: files.eventLog });
 const snapshots = new FileStateSnapshotStore(files.stateSnapshot);
 const loaded = await loadFoldedState(log, snapshots, silentLogger);
 const folded = new FoldedLog(log, silentLogger, loaded);
+const feed = new SnapshotFeed({ control: folded, digest: loaded?.digest });
 await folded.catchUp();
 const ms = performance.now() - startedAt;
 const { user, system } = process.cpuUsage(usageBefore);
-if (loaded === undefined || folded.state.certificates.size !== Number(certificates)) {
+if (
+  loaded?.digest === undefined ||
+  feed.head?.digest !== loaded.digest ||
+  folded.state.certificates.size !== Number(certificates)
+) {
   throw new Error('the snapshot was not used');
 }
 const heapMb = process.memoryUsage().heapUsed / 1e6;

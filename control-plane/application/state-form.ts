@@ -27,13 +27,14 @@ import type { GatewayState, IdempotentWrite, ServedByNode, UnusedKey } from '../
  *
  * The form's name changes with any change of it, or of the state it stands for.
  */
-export const stateForm = 'gateway-state-5';
+export const stateForm = 'gateway-state-6';
 
 /** About 2 MB of chains each: decoded outside the JavaScript heap from 1 MB on, encoded in a few ms. */
 const entitiesPerGroup = 1000;
 
 interface Head {
   readonly logId: string | null;
+  readonly digest: string | null;
   readonly apis: number;
   readonly plugins: number;
   readonly certificates: number;
@@ -64,12 +65,20 @@ type Change = readonly [ApiId | PluginId, Revision];
 
 const owns = { name: 1, host: 2, path: 4, scope: 8 } as const;
 
+/** A state, and what takes longer to derive from it than to keep. */
+export interface StateWithDigest {
+  readonly state: GatewayState;
+  /** Of the entries that nodes have at this state. */
+  readonly digest?: string | undefined;
+}
+
 /** Yields the parts one by one; the state is immutable, so it may take its time. */
-export function* stateToParts(state: GatewayState): Generator<Uint8Array> {
+export function* stateToParts({ state, digest }: StateWithDigest): Generator<Uint8Array> {
   const { apis, plugins, certificates, changedAt } = state;
   const isOther = ([id]: Change) => !apis.has(id as ApiId) && !plugins.has(id as PluginId);
   const head: Head = {
     logId: state.logId ?? null,
+    digest: digest ?? null,
     apis: apis.size,
     plugins: plugins.size,
     certificates: certificates.size,
@@ -110,7 +119,7 @@ export function* stateToParts(state: GatewayState): Generator<Uint8Array> {
 }
 
 /** @throws Error for parts that `stateToParts` of this form did not write. */
-export async function stateFromParts(parts: AsyncIterable<Uint8Array>): Promise<GatewayState> {
+export async function stateFromParts(parts: AsyncIterable<Uint8Array>): Promise<StateWithDigest> {
   const reader = parts[Symbol.asyncIterator]();
   const next = async () => {
     const { done, value } = await reader.next();
@@ -141,7 +150,7 @@ export async function stateFromParts(parts: AsyncIterable<Uint8Array>): Promise<
     builder.addPlugins(await json<Group<PackedPlugin>>());
   }
   if (!(await reader.next()).done) throw new Error('the snapshot goes on after its end');
-  return builder.state();
+  return { state: builder.state(), digest: head.digest ?? undefined };
 }
 
 class StateBuilder {

@@ -1,11 +1,12 @@
 import type { Logger } from '../../shared/logger.js';
+import type { ExpectedRevision } from '../../shared/revision.js';
 import { decodeEvent } from '../events/codec.js';
 import type { ChainHead } from '../events/hash-chain.js';
 import type { EventLog } from '../ports/event-log.js';
 import { LogTrimmedError } from '../ports/event-log-errors.js';
 import type { SnapshotPlace, StateSnapshot, StateSnapshotStore } from '../ports/state-snapshot.js';
 import type { FoldedLog, FoldedState } from './folded-log.js';
-import { stateForm, stateFromParts, stateToParts } from './state-form.js';
+import { type StateWithDigest, stateForm, stateFromParts, stateToParts } from './state-form.js';
 
 /**
  * The state to start from: the latest snapshot, if it stands for an event of this very log. Anything
@@ -15,7 +16,7 @@ export async function loadFoldedState(
   log: EventLog,
   snapshots: StateSnapshotStore,
   logger: Logger,
-): Promise<FoldedState | undefined> {
+): Promise<(FoldedState & StateWithDigest) | undefined> {
   const ignore = (reason: string, error?: unknown) => {
     logger.warn(
       { err: error },
@@ -35,10 +36,10 @@ export async function loadFoldedState(
     if (form !== stateForm) return ignore(`it has form ${form}, this version reads ${stateForm}`);
     if (!(await standsIn(log, place.head))) return ignore('it is not of this log');
     // Bytes that are not what was saved may fail in any way before their checksum does.
-    const state = await stateFromParts(parts).catch((error: unknown) =>
+    const loaded = await stateFromParts(parts).catch((error: unknown) =>
       ignore('it is damaged', error),
     );
-    return state && { state, chain: place.head };
+    return loaded && { ...loaded, chain: place.head };
   } finally {
     await snapshot.discard();
   }
@@ -60,6 +61,10 @@ export interface SnapshotKeeperOptions {
   readonly folded: FoldedLog;
   readonly snapshots: StateSnapshotStore;
   readonly logger: Logger;
+  /** Revision of the latest snapshot; by default there is none to be made of what is folded already. */
+  readonly savedAt?: ExpectedRevision;
+  /** Digest of the entries that nodes have at the folded state. */
+  readonly digest?: () => string | undefined;
   /** Events after the latest snapshot that make a new one due, default 5000: 0.2 s of replay. */
   readonly everyEvents?: number;
 }
@@ -76,9 +81,10 @@ export class SnapshotKeeper {
 
   constructor(options: SnapshotKeeperOptions) {
     this.#options = options;
-    const { head } = options.folded;
-    this.#savedAt = head === 'empty' ? -1 : head;
-    this.#stop = options.folded.onRecorded(() => this.#saveIfDue());
+    const { folded, savedAt = folded.head } = options;
+    this.#savedAt = savedAt === 'empty' ? -1 : savedAt;
+    this.#stop = folded.onRecorded(() => this.#saveIfDue());
+    this.#saveIfDue();
   }
 
   /** Saves what is folded now; joins a save that is under way. */
@@ -111,11 +117,11 @@ export class SnapshotKeeper {
   }
 
   async #save(): Promise<void> {
-    const { folded, snapshots, logger } = this.#options;
+    const { folded, snapshots, logger, digest } = this.#options;
     const { state, chain } = folded;
     if (chain.revision === 'empty' || state.logId === undefined) return;
     const place: SnapshotPlace = { logId: state.logId, head: chain };
-    await snapshots.save(place, stateForm, stateToParts(state));
+    await snapshots.save(place, stateForm, stateToParts({ state, digest: digest?.() }));
     this.#savedAt = chain.revision;
     logger.info({ revision: chain.revision }, 'saved a snapshot of the state');
   }

@@ -1,6 +1,11 @@
 import type { ExpectedRevision, Revision } from '../../shared/revision.js';
 import type { SnapshotEntryKey } from '../../shared/snapshot.js';
-import { emptyDigest, formatDigest, type SnapshotDigest } from '../../shared/snapshot-digest.js';
+import {
+  emptyDigest,
+  formatDigest,
+  parseDigest,
+  type SnapshotDigest,
+} from '../../shared/snapshot-digest.js';
 import type { GatewayState } from '../domain/state.js';
 import type { ControlState } from '../ports/control-state.js';
 import { changedEntryKeys, digestAfter, digestAt } from '../projections/snapshot-entries.js';
@@ -23,6 +28,8 @@ interface Change {
 
 export interface SnapshotFeedOptions {
   readonly control: ControlState;
+  /** Digest at the state as it is, where it is known: it takes a hash of each entry. */
+  readonly digest?: string | undefined;
   /** Changed entries that are remembered for deltas; a node further behind gets a full snapshot. Default 20,000. */
   readonly maxRememberedKeys?: number;
 }
@@ -41,10 +48,10 @@ export class SnapshotFeed {
   #digest: SnapshotDigest = emptyDigest;
   #head: PublishedSnapshot | undefined;
 
-  constructor({ control, maxRememberedKeys = 20_000 }: SnapshotFeedOptions) {
+  constructor({ control, digest, maxRememberedKeys = 20_000 }: SnapshotFeedOptions) {
     this.#maxKeys = maxRememberedKeys;
     if (control.head !== 'empty') {
-      this.#digest = digestAt(control.state);
+      this.#digest = digest === undefined ? digestAt(control.state) : parseDigest(digest);
       this.#publish(control.head, control.state);
     }
     this.#stop = control.onRecorded((events, before, after) => {

@@ -10,10 +10,13 @@ import {
   loadFoldedState,
   SnapshotKeeper,
 } from '../../control-plane/application/state-snapshots.js';
+import { SnapshotFeed } from '../../control-plane/distribution/snapshot-feed.js';
 import { fold } from '../../control-plane/domain/evolve.js';
 import { type GatewayState, initialState } from '../../control-plane/domain/state.js';
+import { digestAt } from '../../control-plane/projections/snapshot-entries.js';
 import type { GatewayEvent } from '../../shared/events.js';
 import { revision } from '../../shared/revision.js';
+import { formatDigest } from '../../shared/snapshot-digest.js';
 import {
   api,
   apiAdded,
@@ -70,6 +73,39 @@ describe('state snapshot', () => {
     const loaded = await loadFoldedState(log, snapshots, silentLogger);
     expect(loaded?.chain).toEqual(folded.chain);
     expectSameState(loaded?.state ?? initialState, folded.state);
+  });
+
+  it('keeps the digest of what nodes have, for a feed to go on from', async () => {
+    const { log, folded, snapshots } = await someLog(20);
+    const feed = new SnapshotFeed({ control: folded });
+    onTestFinished(() => feed.close());
+    const digest = () => feed.head?.digest;
+    await new SnapshotKeeper({ folded, snapshots, logger: silentLogger, digest }).save();
+    const later = encodeHistory(
+      [...rename(3), { event: apiAdded(api(2)) }, { event: certUploaded(certificate(2)) }],
+      folded.chain,
+    );
+    await appendAll(log, later.toAppend);
+
+    const loaded = await loadFoldedState(log, snapshots, silentLogger);
+    const restarted = new FoldedLog(log, silentLogger, loaded);
+    const resumed = new SnapshotFeed({ control: restarted, digest: loaded?.digest });
+    onTestFinished(() => resumed.close());
+    expect(resumed.head?.digest).toBe(feed.head?.digest);
+    await restarted.catchUp();
+    expect(resumed.head?.digest).toBe(formatDigest(digestAt(restarted.state)));
+    expect(resumed.head?.digest).not.toBe(feed.head?.digest);
+  });
+
+  it('of a log that was replayed is made at once', async () => {
+    const { log, folded, snapshots } = await someLog(20);
+    const keeper = new SnapshotKeeper({
+      ...{ folded, snapshots, logger: silentLogger, everyEvents: 10, savedAt: 'empty' },
+    });
+    await new Promise(setImmediate);
+    await keeper.close();
+    const loaded = await loadFoldedState(log, snapshots, silentLogger);
+    expect(loaded?.chain).toEqual(folded.chain);
   });
 
   it('is no longer than the log it stands for', async () => {
@@ -144,12 +180,13 @@ describe('state snapshot', () => {
 });
 
 async function restored(state: GatewayState): Promise<GatewayState> {
-  const parts = stateToParts(state);
-  return stateFromParts(
+  const parts = stateToParts({ state });
+  const { state: again } = await stateFromParts(
     (async function* () {
       yield* parts;
     })(),
   );
+  return again;
 }
 
 /** A log of `LogCreated` and `count` more events, folded, and an empty snapshot store. */
