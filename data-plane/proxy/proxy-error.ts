@@ -40,6 +40,8 @@ export interface ProxyError {
   readonly requestSent: boolean;
   /** Says more, for the log; never holds what a client or an upstream sent. */
   readonly detail?: string;
+  /** Address and port of the upstream's server, where there was a connection to one. */
+  readonly peer?: string | undefined;
 }
 
 /** The status that tells a client of it; 499 is only logged, its client is gone. */

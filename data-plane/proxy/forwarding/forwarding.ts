@@ -103,7 +103,8 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver {
   checkDeadline(now: number): void {
     if (this.#isOver || now < this.#deadline) return;
     const phase = this.#phase;
-    const failure = { kind: timeoutKind(phase), detail: 'the upstream took too long' };
+    const detail = 'the upstream took too long';
+    const failure = { kind: timeoutKind(phase), detail, peer: this.#connection?.peer };
     this.#dropConnection(failure);
     this.#fail(failure);
   }
@@ -318,6 +319,7 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver {
       kind: failure.kind,
       requestSent: this.#sentAt !== 0,
       detail: failure.detail,
+      peer: failure.peer,
     };
     const answerable = !this.#exchange.hasStarted;
     if (!answerable) this.#exchange.cut();

@@ -8,6 +8,8 @@ import { type ExpectedResponse, ResponseParser } from './response-parser.js';
 export interface ConnectionFailure {
   readonly kind: ProxyErrorKind;
   readonly detail: string;
+  /** Address and port of the connection, where there was one. */
+  readonly peer?: string | undefined;
 }
 
 /** The exchange that a connection serves right now. */
@@ -65,6 +67,7 @@ const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
 export class UpstreamConnection {
   readonly #owner: ConnectionOwner;
   readonly address: string;
+  readonly #port: number;
   readonly #socket: Socket;
   readonly #parser: ResponseParser;
   readonly #execute = () => {
@@ -89,6 +92,7 @@ export class UpstreamConnection {
     const { target, address, port, maxResponseHeadBytes, owner } = options;
     this.#owner = owner;
     this.address = address;
+    this.#port = port;
     this.#parser = new ResponseParser(
       {
         informational: () => undefined,
@@ -143,6 +147,12 @@ export class UpstreamConnection {
     this.#socket.on('close', () => {
       this.#close({ kind: 'connection_terminated', detail: 'connection closed' });
     });
+  }
+
+  /** Address and port. */
+  get peer(): string {
+    const { address } = this;
+    return `${address.includes(':') ? `[${address}]` : address}:${this.#port}`;
   }
 
   get isOpen(): boolean {
@@ -257,8 +267,9 @@ export class UpstreamConnection {
     this.#socket.destroy();
     const receiver = this.#receiver;
     this.#receiver = undefined;
-    this.#owner.closed(this, this.#tunnel ? undefined : failure);
-    if (failure !== undefined) receiver?.failed(failure);
+    const told = failure && { ...failure, peer: this.peer };
+    this.#owner.closed(this, this.#tunnel ? undefined : told);
+    if (told !== undefined) receiver?.failed(told);
   }
 }
 
