@@ -1,6 +1,8 @@
+import { X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { leafOf, open, request } from './support/client.js';
 import { mint } from './support/mint.js';
+import { sClient } from './support/s-client.js';
 import { TestNode } from './support/test-node.js';
 
 describe('a serving node', () => {
@@ -24,6 +26,26 @@ describe('a serving node', () => {
       expect(await leafOf(port, name)).toBe(unnamed);
     }
     expect([a.fingerprint256, b.fingerprint256]).not.toContain(unnamed);
+  });
+
+  it('reads names as RFC 6066 has them, and takes nothing else for one', async () => {
+    const node = await TestNode.start();
+    const { httpsPort: port } = node;
+    const punycode = await mint('xn--bcher-kva.test');
+    await node.bind(1, 'xn--bcher-kva.test', punycode);
+    await node.bind(2, '*.0.0.1', await mint('any.0.0.1'));
+    const unnamed = await leafOf(port);
+    const shown = async (serverName: string) => {
+      const [leaf = ''] = (await sClient(port, serverName))?.chain ?? [];
+      return new X509Certificate(leaf).fingerprint256.replaceAll(':', '').toLowerCase();
+    };
+    for (const name of ['xn--bcher-kva.test', 'XN--BCHER-KVA.TEST', 'xn--bcher-kva.test.']) {
+      expect(await shown(name), name).toBe(punycode.fingerprint256);
+    }
+    const eleven = 'a.b.c.d.e.f.g.h.i.j.k';
+    for (const name of ['bücher.test', '127.0.0.1', '::1', 'a..test', '../../x', eleven]) {
+      expect(await shown(name), name).toBe(unnamed);
+    }
   });
 
   it('forwards requests by TLS and plain', async () => {
