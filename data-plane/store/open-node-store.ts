@@ -4,6 +4,7 @@ import type { Logger } from '../../shared/logger.js';
 import { isSqliteDamage, openSqlite, SchemaTooNewError } from '../../shared/sqlite.js';
 import { type NodeKey, openNodeKey } from './node-key.js';
 import type { NodeStoreReader, NodeStoreWriter } from './node-store.js';
+import { OrderlyEnd } from './orderly-end.js';
 import { SqliteNodeStoreReader } from './sqlite-node-store-reader.js';
 import { SqliteNodeStoreWriter, UnusableStoreError } from './sqlite-node-store-writer.js';
 import { WriteAheadLog } from './write-ahead-log.js';
@@ -52,10 +53,14 @@ export function openNodeStoreReader({ dataDirectory }: NodeStoreOptions): NodeSt
 
 function openWriter(dataDirectory: string, key: NodeKey): NodeStoreWriter {
   const path = storePath(dataDirectory);
+  const end = new OrderlyEnd(path);
+  const isAsItWasClosed = end.take();
   const database = openSqlite({ path });
   try {
-    if (!database.isIntact()) throw new UnusableStoreError('the node store is damaged');
-    return new SqliteNodeStoreWriter(database, key, new WriteAheadLog(`${path}-wal`));
+    if (!isAsItWasClosed && !database.isIntact()) {
+      throw new UnusableStoreError('the node store is damaged');
+    }
+    return new SqliteNodeStoreWriter(database, key, new WriteAheadLog(`${path}-wal`), end);
   } catch (error) {
     database.close();
     throw error;

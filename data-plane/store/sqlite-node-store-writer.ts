@@ -15,6 +15,7 @@ import { SnapshotMismatchError } from './errors.js';
 import { LastGood } from './last-good.js';
 import type { NodeKey } from './node-key.js';
 import type { AppliedChanges, NodeStoreTransaction, NodeStoreWriter } from './node-store.js';
+import type { OrderlyEnd } from './orderly-end.js';
 import { migrations } from './schema.js';
 import { StoreChange, type StoreParts } from './store-change.js';
 import { StoreVerifier } from './store-verifier.js';
@@ -35,6 +36,7 @@ const scrubDelayMs = 1000;
 export class SqliteNodeStoreWriter implements NodeStoreWriter {
   readonly #database: SqliteDatabase;
   readonly #log: WriteAheadLog;
+  readonly #end: OrderlyEnd;
   readonly #parts: StoreParts;
   readonly #row: SqliteStatement<SnapshotRow>;
   #position: SnapshotRow;
@@ -44,9 +46,10 @@ export class SqliteNodeStoreWriter implements NodeStoreWriter {
   #scrub: NodeJS.Timeout | undefined;
 
   /** @throws if the file is damaged or was written under another key: see `openNodeStoreWriter`. */
-  constructor(database: SqliteDatabase, key: NodeKey, log: WriteAheadLog) {
+  constructor(database: SqliteDatabase, key: NodeKey, log: WriteAheadLog, end: OrderlyEnd) {
     this.#database = database;
     this.#log = log;
+    this.#end = end;
     database.migrate(migrations);
     // Commits go to the write-ahead log and are synced by `durable`; checkpoints are synced as ever.
     database.exec('PRAGMA synchronous = NORMAL');
@@ -145,6 +148,7 @@ export class SqliteNodeStoreWriter implements NodeStoreWriter {
     this.#open?.rollback();
     this.#log.close();
     this.#database.close();
+    this.#end.leave();
   }
 
   #checkRange({ logId, from, to }: SnapshotRange): void {

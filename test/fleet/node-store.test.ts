@@ -3,8 +3,10 @@ import {
   chmodSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -277,6 +279,31 @@ describe('node store: damage', () => {
     const { writer } = openStore(dataDirectory);
     expect(writer.revision).toBeUndefined();
     writer.apply(delta('empty', 6, [apiEntry(1)]));
+  });
+
+  it('reads a store through at the start, unless it is just as it was closed in order', async () => {
+    const { dataDirectory, file } = await closedStore();
+    const revisionAfter = (touch: () => void) => {
+      touch();
+      const writer = openNodeStoreWriter({ dataDirectory }, logger);
+      const { revision } = writer;
+      writer.close();
+      return revision;
+    };
+    const zeroALateHalf = () => {
+      const bytes = readFileSync(file);
+      writeFileSync(file, bytes.fill(0, bytes.length >> 1));
+    };
+    expect(revisionAfter(() => {})).toBe(5);
+    const { atime, mtime } = statSync(file);
+    expect(
+      revisionAfter(() => {
+        zeroALateHalf();
+        utimesSync(file, atime, mtime); // as nothing but a test does
+      }),
+    ).toBe(5);
+    // The mark of an orderly end is gone with it, as after a crash.
+    expect(revisionAfter(() => rmSync(`${file}-closed`))).toBeUndefined();
   });
 
   it('finds changed rows, takes them out, and a full snapshot mends the store', async () => {
