@@ -21,11 +21,13 @@ export interface ProxyLimits {
   /** Requests that wait for a connection when all are in use; more get 503. */
   readonly maxWaitingPerUpstream: number;
   readonly maxResponseHeadBytes: number;
-  /**
-   * Bytes of one request body held in memory when the upstream is slower; above it the client is cut.
-   * Several times what a kernel holds for a connection: a pause takes effect only after that.
-   */
+  /** Bytes of one request body held in memory when the upstream is slower; what is above it goes to disk. */
   readonly maxBufferedRequestBytes: number;
+  /**
+   * Bytes of one request body held on disk; above it the client is cut. A pause takes effect only once a
+   * read of the engine is not full, and until then a fast client on a short path may send all it has.
+   */
+  readonly maxSpooledRequestBytes: number;
   /** Bytes of WebSocket messages held in memory for one peer; above it the connection is closed. */
   readonly maxBufferedWebSocketBytes: number;
   readonly maxWebSocketMessageBytes: number;
@@ -52,7 +54,8 @@ export const defaultProxyLimits: ProxyLimits = {
   maxIdlePerUpstream: 128,
   maxWaitingPerUpstream: 1024,
   maxResponseHeadBytes: 65_536,
-  maxBufferedRequestBytes: 64 * 1024 * 1024,
+  maxBufferedRequestBytes: 1024 * 1024,
+  maxSpooledRequestBytes: 4 * 1024 * 1024 * 1024,
   maxBufferedWebSocketBytes: 16 * 1024 * 1024,
   maxWebSocketMessageBytes: 16 * 1024 * 1024,
   ejectAfterFailures: 3,

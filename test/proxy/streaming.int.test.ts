@@ -108,7 +108,7 @@ describe.each(['http', 'https'] as const)('over %s', (scheme) => {
       });
       return undefined;
     });
-    const { client } = await connected(up.url, { maxBufferedRequestBytes: 64 * megabyte });
+    const { client } = await connected(up.url);
     client.send(`PUT / HTTP/1.1\r\nHost: a.test\r\nContent-Length: ${content.length}\r\n\r\n`);
     client.send(content);
     expect((await client.response())?.status).toBe(200);
@@ -120,7 +120,10 @@ describe.each(['http', 'https'] as const)('over %s', (scheme) => {
       socket.once('data', () => socket.pause());
       return undefined;
     });
-    const { gateway, client } = await connected(up.url, { maxBufferedRequestBytes: 100_000 });
+    const { gateway, client } = await connected(up.url, {
+      maxBufferedRequestBytes: 100_000,
+      maxSpooledRequestBytes: 200_000,
+    });
     client.send('PUT / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 60000000\r\n\r\n');
     await eventually(() => up.sides[0]?.received().includes('\r\n\r\n') ?? false);
     client.send(Buffer.alloc(30 * megabyte));
@@ -205,7 +208,6 @@ describe.each(['http', 'https'] as const)('over %s', (scheme) => {
     });
     const { client } = await connected(up.url, {
       upstreamWriteTimeoutMs: 300,
-      maxBufferedRequestBytes: 256 * megabyte,
     });
     client.send('PUT / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 60000000\r\n\r\n');
     client.send(Buffer.alloc(30 * megabyte));

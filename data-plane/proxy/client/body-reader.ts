@@ -12,7 +12,7 @@ export class BodyReader {
 
   /**
    * Only in the request handler itself: the engine keeps nothing for later.
-   * @param receive is handed pieces that it may keep; must bear to be called after the end of the exchange.
+   * @param receive is handed pieces that are overwritten afterwards; must bear to be called after the end of the exchange.
    */
   constructor(
     res: HttpResponse,
@@ -29,8 +29,7 @@ export class BodyReader {
       turn.enterRead();
       if (last) this.isPending = false;
       this.#lastReadAt = now();
-      // The engine takes the memory back when this returns.
-      receive(Buffer.from(chunk.slice(0)), last);
+      receive(Buffer.from(chunk), last);
     });
   }
 

@@ -14,7 +14,7 @@ export interface ExchangeOwner {
 }
 
 export interface ClientBodyReceiver {
-  /** A piece of the request's body, which may be kept. `last` comes once, perhaps with an empty piece. */
+  /** A piece of the request's body, overwritten afterwards. `last` comes once, perhaps with an empty piece. */
   body(piece: Buffer, last: boolean): void;
 }
 

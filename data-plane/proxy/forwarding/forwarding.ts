@@ -14,7 +14,7 @@ import type {
 } from '../upstream/upstream-connection.js';
 import type { ConnectionSeeker, ConnectionSource } from '../upstream/upstream-pool.js';
 import { Download } from './download.js';
-import { Upload } from './upload.js';
+import { Upload, type UploadOwner } from './upload.js';
 import type { UpstreamRequestHead } from './upstream-request.js';
 
 /** What one forwarding needs of its thread. */
@@ -55,7 +55,7 @@ const maxConnectAttempts = 3;
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
 /** Carries one request to its upstream and the answer back, both streamed with back-pressure. */
-export class Forwarding implements ConnectionSeeker, UpstreamReceiver {
+export class Forwarding implements ConnectionSeeker, UpstreamReceiver, UploadOwner {
   readonly #context: ForwardingContext;
   readonly #exchange: ClientExchange;
   readonly #head: RequestHead;
@@ -89,7 +89,9 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver {
     this.#requestId = options.requestId;
     this.#hsts = options.hsts;
     const { framing } = options.head;
-    this.#upload = expectsBody(framing) ? new Upload(framing.kind === 'chunked') : undefined;
+    this.#upload = expectsBody(framing)
+      ? new Upload(framing.kind === 'chunked', options.context.limits, this)
+      : undefined;
   }
 
   begin(): void {
@@ -112,21 +114,21 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver {
   /** The client is gone: whatever is under way upstream ends. */
   abort(): void {
     if (this.#isOver) return;
-    this.#isOver = true;
+    this.#end();
     this.#pool?.cancel(this);
     this.#dropConnection();
   }
 
   // --- the client's side ---
 
-  /** A piece of the client's body. */
+  /** A piece of the client's body; it is overwritten afterwards. */
   requestBody(piece: Buffer, last: boolean): void {
     const upload = this.#upload;
     if (this.#isOver || upload === undefined || upload.isComplete) return;
     const ready = upload.take(piece, last);
-    if (this.#connection !== undefined && last) this.#requestWritten(this.#connection);
+    if (this.#isOver) return;
+    if (upload.isSent) this.#requestWritten();
     else if (!ready) this.#waitForUpstream();
-    if (upload.heldBytes > this.#context.limits.maxBufferedRequestBytes) this.#cutUpload();
   }
 
   /** The client takes more of the response. */
@@ -151,14 +153,14 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver {
     const upload = this.#upload;
     if (upload === undefined) {
       connection.write(text, encoding);
-      this.#requestWritten(connection);
+      this.#requestWritten();
       return;
     }
     connection.cork();
     connection.write(text, encoding);
     const ready = upload.flowTo(connection);
     connection.uncork();
-    if (upload.isComplete) this.#requestWritten(connection);
+    if (upload.isSent) this.#requestWritten();
     else if (ready) this.#uploadFlows();
     else this.#waitForUpstream();
   }
@@ -208,7 +210,7 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver {
     const download = this.#download;
     if (this.#isOver || download === undefined) return;
     this.#connection = undefined;
-    this.#isOver = true;
+    this.#end();
     this.#context.meter.upstreamTook('body', this.#context.now() - this.#headAt);
     download.complete();
     this.#onEnd.completed(download.head.status);
@@ -218,14 +220,16 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver {
     const connection = this.#connection;
     this.#connection = undefined;
     if (this.#isOver || connection === undefined) return;
-    this.#isOver = true;
+    this.#end();
     this.#onEnd.upgraded(connection, head, rest);
   }
 
   tunnelled(): void {}
 
   drained(): void {
-    if (!this.#isOver) this.#uploadFlows();
+    if (this.#isOver) return;
+    if (this.#upload?.drained() === false) this.#waitForUpstream();
+    else if (this.#upload?.isSent !== true) this.#uploadFlows();
   }
 
   failed(failure: ConnectionFailure): void {
@@ -238,6 +242,30 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver {
       return;
     }
     this.#fail(failure);
+  }
+
+  // --- UploadOwner ---
+
+  spoolEmptied(): void {
+    if (this.#isOver) return;
+    if (this.#upload?.isSent === true) this.#requestWritten();
+    else this.#uploadFlows();
+  }
+
+  uploadFailed(): void {
+    if (this.#isOver) return;
+    this.abort();
+    this.#exchange.cut();
+    this.#onEnd.failed(
+      {
+        source: 'downstream',
+        phase: 'send-request',
+        kind: 'request_buffer_exceeded',
+        requestSent: true,
+        detail: 'the client sent faster than the upstream took',
+      },
+      false,
+    );
   }
 
   // --- the upload's flow ---
@@ -257,29 +285,13 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver {
     this.#deadline = this.#context.now() + this.#context.limits.upstreamWriteTimeoutMs;
   }
 
-  #requestWritten(connection: UpstreamConnection): void {
-    connection.endRequest();
+  #requestWritten(): void {
+    this.#connection?.endRequest();
     if (this.#download !== undefined) return;
     this.#phase = 'await-response';
     // The clock is read once per step of a request.
     const writtenAt = this.#upload === undefined ? this.#sentAt : this.#context.now();
     this.#deadline = writtenAt + this.#context.limits.responseTimeoutMs;
-  }
-
-  /** More arrived than may be held; the engine delivers what it has read whatever we ask for. */
-  #cutUpload(): void {
-    this.abort();
-    this.#exchange.cut();
-    this.#onEnd.failed(
-      {
-        source: 'downstream',
-        phase: 'send-request',
-        kind: 'request_buffer_exceeded',
-        requestSent: true,
-        detail: 'the client sent faster than the upstream took',
-      },
-      false,
-    );
   }
 
   // --- ends ---
@@ -289,6 +301,11 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver {
     const now = this.#context.now();
     this.#deadline = now + this.#context.limits.responseIdleTimeoutMs;
     return now;
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    this.#upload?.close();
   }
 
   /** @param failure of the upstream, if there was one. */
@@ -311,7 +328,7 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver {
   }
 
   #fail(failure: ConnectionFailure): void {
-    this.#isOver = true;
+    this.#end();
     this.#pool?.cancel(this);
     const error: ProxyError = {
       source: failure.kind === 'connection_limit_reached' ? 'gateway' : 'upstream',

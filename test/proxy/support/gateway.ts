@@ -46,6 +46,8 @@ export class TestGateway {
     // The engine prints to standard output, and a full pipe would stop it.
     const child = fork(script, [JSON.stringify(options)], {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      // As a node's serving process has it: it bounds what garbage may hold.
+      execArgv: [...process.execArgv, '--max-semi-space-size=4'],
       env: { ...process.env, UWS_HTTP_MAX_HEADERS_SIZE: '65536' },
     });
     const gateway = new TestGateway(child);
