@@ -4,6 +4,7 @@ import { HostView } from './host/host-view.js';
 import { HostsView } from './hosts/hosts-view.js';
 import { NodesView } from './nodes/nodes-view.js';
 import { Notice } from './parts/notice.js';
+import { ReferenceView } from './reference/reference-view.js';
 import { Sidebar } from './sidebar.js';
 import { SignIn } from './sign-in.js';
 import { followLive } from './state/live.js';
@@ -49,6 +50,8 @@ function View({ at }: { readonly at: Place }) {
       return <NodesView />;
     case 'activity':
       return <ActivityView />;
+    case 'reference':
+      return <ReferenceView />;
     case 'nowhere':
       return (
         <Notice title="There is nothing here">The address leads nowhere in the console.</Notice>
@@ -62,7 +65,7 @@ function View({ at }: { readonly at: Place }) {
 
 let leader: string | undefined;
 
-/** `/` searches; `g` and then `h`, `n` or `a` goes to hosts, nodes or activity. */
+/** `/` searches; `g` and then `h`, `n`, `a` or `r` goes to hosts, nodes, activity or the reference. */
 function onKey(event: KeyboardEvent): void {
   if (event.metaKey || event.ctrlKey || event.altKey || isTyping(event.target)) return;
   const { key } = event;
@@ -70,6 +73,7 @@ function onKey(event: KeyboardEvent): void {
     h: { view: 'hosts' },
     n: { view: 'nodes' },
     a: { view: 'activity' },
+    r: { view: 'reference' },
   };
   const target = leader === 'g' ? targets[key] : undefined;
   leader = key;

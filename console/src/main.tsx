@@ -2,6 +2,7 @@ import { render } from 'preact';
 import './style/base.css';
 import './style/parts.css';
 import './style/views.css';
+import './style/reference.css';
 import { App } from './app.js';
 import { openSession } from './state/session.js';
 

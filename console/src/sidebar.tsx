@@ -6,6 +6,7 @@ import {
   Mark,
   MoonIcon,
   NodesIcon,
+  ReferenceIcon,
   SunIcon,
   UnlockIcon,
 } from './parts/icons.js';
@@ -48,6 +49,10 @@ export function Sidebar({ at }: { readonly at: Place }) {
         <a {...linkTo({ view: 'activity' })} aria-current={current(at.view === 'activity')}>
           <ActivityIcon />
           Activity
+        </a>
+        <a {...linkTo({ view: 'reference' })} aria-current={current(at.view === 'reference')}>
+          <ReferenceIcon />
+          Admin API
         </a>
       </nav>
       <div class="sidebar-foot">

@@ -205,6 +205,16 @@ describe.skipIf(chromiumPath === undefined)('the console', () => {
     await second.getByText('Not connected').waitFor();
   });
 
+  it('shows the admin API as it describes itself', async () => {
+    await page.keyboard.press('g');
+    await page.keyboard.press('r');
+    await page.getByRole('heading', { name: 'Admin API' }).waitFor();
+    const operation = page.locator('details', { hasText: 'POST/apis/{api}/plugins' }).first();
+    await operation.locator('summary').click();
+    await operation.getByText('config.cert', { exact: true }).first().waitFor();
+    await operation.getByText('dry_run', { exact: true }).first().waitFor();
+  });
+
   it('asks for a token once there is one, and forgets it with the page', async () => {
     const { body } = await admin.send(
       'POST',
@@ -229,7 +239,9 @@ describe.skipIf(chromiumPath === undefined)('the console', () => {
   });
 
   it('complained of nothing meanwhile but of what it was refused', () => {
-    expect(complaints.filter((text) => !/status of 40[01]/.test(text))).toEqual([]);
+    // The first token ends streams that were opened without one.
+    const expected = /status of 40[01]|ERR_INCOMPLETE_CHUNKED_ENCODING/;
+    expect(complaints.filter((text) => !expected.test(text))).toEqual([]);
   });
 });
 

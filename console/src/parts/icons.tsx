@@ -26,6 +26,11 @@ export const ActivityIcon = () => (
     <path d="M1.75 8h2.5l2-5 3.5 10 2-5h2.5" />
   </Icon>
 );
+export const ReferenceIcon = () => (
+  <Icon>
+    <path d="m5.25 4.5-3.5 3.5 3.5 3.5M10.75 4.5l3.5 3.5-3.5 3.5M9 3 7 13" />
+  </Icon>
+);
 export const SearchIcon = () => (
   <Icon>
     <circle cx="7" cy="7" r="4.25" />

@@ -6,6 +6,7 @@ export type Place =
   | { readonly view: 'host'; readonly host: string }
   | { readonly view: 'nodes' }
   | { readonly view: 'activity' }
+  | { readonly view: 'reference' }
   | { readonly view: 'nowhere' };
 
 export const place = createStore<Place>(parse(window.location.pathname));
@@ -44,7 +45,7 @@ function parse(path: string): Place {
   const [, , first = '', second = ''] = path.split('/');
   if (first === '' || (first === 'hosts' && second === '')) return { view: 'hosts' };
   if (first === 'hosts') return { view: 'host', host: decode(second) };
-  if (first === 'nodes' || first === 'activity') return { view: first };
+  if (first === 'nodes' || first === 'activity' || first === 'reference') return { view: first };
   return { view: 'nowhere' };
 }
 
