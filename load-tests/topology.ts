@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AdminClient } from '../test/support/admin-client.js';
 import { GatewayProcess } from '../test/support/gateway-process.js';
@@ -40,11 +40,20 @@ export class Topology {
   async start(): Promise<void> {
     const { eventLog, nodes, balancerPorts } = this.#options;
     const shared = this.#options.directory('shared');
-    writeFileSync(join(shared, 'master.key'), randomBytes(32).toString('base64'), { mode: 0o600 });
-    // One after the other: the first makes the cluster CA that the second finds.
-    for (let index = 0; index < (eventLog === undefined ? 1 : 2); index++) {
-      await this.#startControlPlane(index, shared);
+    const masterKey = join(shared, 'master.key');
+    // One that is there opens the keys of an earlier run.
+    if (!existsSync(masterKey)) {
+      writeFileSync(masterKey, randomBytes(32).toString('base64'), { mode: 0o600 });
     }
+    const planes = eventLog === undefined ? [0] : [0, 1];
+    // All are waited for, so that `close` finds whichever has started.
+    const started = await Promise.allSettled(
+      planes.map((index) => this.#startControlPlane(index, shared)),
+    );
+    for (const outcome of started) {
+      if (outcome.status === 'fulfilled') this.controlPlanes.push(outcome.value);
+    }
+    for (const outcome of started) if (outcome.status === 'rejected') throw outcome.reason;
     for (let index = 0; index < nodes; index++) await this.startNode(index);
     const balancer = async (ports: readonly number[], port: number) => {
       const created = new Balancer(ports);
@@ -89,9 +98,9 @@ export class Topology {
     await Promise.all(this.controlPlanes.map((plane) => plane[end]()));
   }
 
-  async #startControlPlane(index: number, shared: string): Promise<void> {
+  #startControlPlane(index: number, shared: string): Promise<GatewayProcess> {
     const { eventLog, flags = [], directory } = this.#options;
-    const plane = await GatewayProcess.start({
+    return GatewayProcess.start({
       command: 'control-plane',
       dataDir: directory(`control-plane-${index + 1}`),
       flags: [
@@ -101,7 +110,6 @@ export class Topology {
       ],
       env: eventLog === undefined ? {} : { SIGNET_EVENT_LOG: eventLog },
     });
-    this.controlPlanes.push(plane);
   }
 
   async #joinToken(): Promise<string> {
