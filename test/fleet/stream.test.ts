@@ -148,6 +148,37 @@ describe('stream: snapshots', () => {
     await expect.poll(() => node.store.revision, soon).toBe(headOf(plane));
   });
 
+  it.each(['full', 'delta'])(
+    'gives up a snapshot that is overtaken, and sends the next: %s',
+    async (kind) => {
+      const plane = await startControlPlane();
+      plane.control.bindHost(1);
+      const { vault, control } = plane;
+      const open = vault.open.bind(vault);
+      vault.open = async (id) => {
+        // Host 2 is unbound, and its key erased, while it is on its way to the node.
+        if (id === keyId(2) && !vault.erased.has(id)) {
+          await vault.erase(id);
+          control.record(apiDeleted(2));
+        }
+        return open(id);
+      };
+      if (kind === 'full') control.bindHost(2);
+      const node = await startNode(plane);
+      if (kind === 'delta') {
+        await everyNodeServes(plane);
+        control.bindHost(2);
+      }
+      await expect.poll(() => vault.erased.size, soon).toBe(1);
+      expect((await everyNodeServes(plane)).isApplied).toBe(true);
+      expect(node.store.digest).toBe(plane.feed.head?.digest);
+      // On the one connection, and without the node's asking for it.
+      const told = [...plane.logger.lines, ...node.logger.lines].map(({ message }) => message);
+      expect(told.filter((message) => message === 'a node connected')).toHaveLength(1);
+      expect(told.filter((message) => /broke|again|not applied/.test(message))).toEqual([]);
+    },
+  );
+
   it('goes on without a certificate whose key is gone, and says which host it is', async () => {
     const plane = await startControlPlane();
     await plane.vault.erase(keyId(1));
