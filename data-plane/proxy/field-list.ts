@@ -1,7 +1,9 @@
 /** The members of a field that is a comma-separated list (RFC 9110 §5.6.1), in lower case. */
 export function listItems(value: string): string[] {
-  return value
-    .toLowerCase()
+  const text = value.toLowerCase();
+  // `close` and `keep-alive` alone are nearly all that is ever sent.
+  if (!text.includes(',')) return text.trim() === '' ? [] : [text.trim()];
+  return text
     .split(',')
     .map((item) => item.trim())
     .filter((item) => item !== '');
