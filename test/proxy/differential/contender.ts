@@ -12,6 +12,7 @@ export interface Contender {
 /** What became of a case: the first answer's status, and what the upstream was asked for. */
 export interface Outcome {
   readonly status: number | 'closed' | 'silent';
+  readonly location: string | undefined;
   readonly upstream: readonly string[];
 }
 
@@ -40,14 +41,16 @@ export async function play(contender: Contender, { bytes }: Case, id: number): P
   const status = /^HTTP\/1\.[01] ([0-9]{3})/.exec(received.text)?.[1];
   return {
     status: status === undefined ? (received.closed ? 'closed' : 'silent') : Number(status),
+    location: /^location: (.*)\r$/im.exec(received.text)?.[1],
     upstream: contender.recorder
       .of(id)
       .map(({ method, target, body }) => `${method} ${target} ${JSON.stringify(body)}`),
   };
 }
 
-/** What counts as the same: forwarded alike, or not forwarded. How it is refused may differ. */
-export function gist({ status, upstream }: Outcome): string {
+/** What counts as the same: forwarded or redirected alike, or refused. How it is refused may differ. */
+export function gist({ status, location, upstream }: Outcome): string {
+  if (location !== undefined) return `redirected to ${location}`;
   if (upstream.length > 0) return `forwarded ${upstream.join(' + ')}`;
   if (status === 'silent') return 'waits for more';
   return 'refused';

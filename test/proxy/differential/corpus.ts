@@ -258,6 +258,53 @@ for (const [name, field] of [
   add(`field: ${name}`, (id) => get(id, `${field}\r\n`));
 }
 
+// Redirects from plain HTTP: every contender sends redirect.test to the same path at port 8443.
+const redirect = (id: number, rest: string, host = 'redirect.test', fields = '') =>
+  `GET ${target(id, rest)} HTTP/1.1\r\nHost: ${host}\r\n${fields}\r\n`;
+for (const rest of [
+  ...['', '?', '?a=%20&a=2', 'a//b', '../b', '%2e%2e/b', '%2F', '%0d%0aX:%20y', '%', '%zz'],
+  ...['a#b', 'a\\b', '@evil.test', '?//evil.test', 'a b', 'a\tb', 'a\0b', '\xc3\xa9', ';x=y'],
+]) {
+  add(`redirect: target ${JSON.stringify(rest)}`, (id) => redirect(id, rest));
+}
+add('redirect: slashes', (id) => `GET //evil.test/c${id} HTTP/1.1\r\nHost: redirect.test\r\n\r\n`);
+for (const host of [
+  ...[
+    'redirect.test:80',
+    'REDIRECT.TEST',
+    'redirect.test.',
+    'redirect.test:x',
+    'redirect.test@evil.test',
+  ],
+  ...['evil.redirect.test', 'evil.test', 'redirect.test,evil.test', 'evil.test/redirect.test'],
+]) {
+  add(`redirect: host ${JSON.stringify(host)}`, (id) => redirect(id, '', host));
+}
+for (const field of [
+  ...['X-Forwarded-Host: evil.test', 'Forwarded: host=evil.test', 'X-Forwarded-Port: 1'],
+  ...['X-Forwarded-Proto: https', 'X-Host-Override: evil.test', 'Location: https://evil.test/'],
+]) {
+  add(`redirect: field ${field}`, (id) => redirect(id, '', 'redirect.test', `${field}\r\n`));
+}
+add('redirect: override of another host', (id) =>
+  redirect(id, '', 'evil.test', 'X-Host-Override: redirect.test\r\n'),
+);
+add('redirect: two hosts', (id) => redirect(id, '', 'redirect.test', 'Host: evil.test\r\n'));
+add(
+  'redirect: absolute target of another host',
+  (id) => `GET http://evil.test${target(id)} HTTP/1.1\r\nHost: redirect.test\r\n\r\n`,
+);
+add(
+  'redirect: a body, and a request behind it',
+  (id) =>
+    `POST ${target(id)} HTTP/1.1\r\nHost: redirect.test\r\nContent-Length: 5\r\n\r\nhello${smuggled(id)}`,
+);
+
+// What a client says of those before it.
+for (const value of ['for=9.9.9.9', 'for="', 'for=1, , for=2', 'for="[::1]:80";proto=https', '']) {
+  add(`field: Forwarded ${JSON.stringify(value)}`, (id) => get(id, `Forwarded: ${value}\r\n`));
+}
+
 // Several requests on one connection.
 add('sequence: two pipelined', (id) => get(id, '', '1') + get(id, '', '2'));
 add('sequence: a body without a length', (id) => `${get(id)}hello`);

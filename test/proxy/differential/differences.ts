@@ -105,6 +105,36 @@ const differences: readonly Difference[] = [
     because:
       'Malformed (RFC 9112 §5, §2.2): refused, where nginx drops the field or takes the line end, and HAProxy unfolds.',
   },
+  {
+    cases: /^redirect: target "(?:%|%zz)"/,
+    ours: /^redirected to https:\/\/redirect\.test:8443\//,
+    because:
+      'Paths pass as they were sent, never decoded, in redirects too; nginx decodes them to match.',
+  },
+  {
+    cases: /^redirect: (?:target "(?:a#b|Ã©)"|host ".*[x@,/].*"|absolute target)/,
+    ours: /^refused/,
+    because:
+      'No request-target, not one `host[:port]`, or what the engine answers 505: refused before it is ' +
+      'known that it would be redirected. nginx sends even these on, HAProxy takes a list of hosts.',
+  },
+  {
+    cases: /^redirect: host "redirect\.test\."/,
+    ours: /^redirected to https:\/\/redirect\.test:8443\//,
+    because: 'A name with the dot of the root is the same name (RFC 1034 §3.1), as nginx has it.',
+  },
+  {
+    cases: /^redirect: override of another host/,
+    ours: /^refused/,
+    because:
+      'Kong routes by `X-Host-Override`, which the others pass by; a redirect never leads to a host that ' +
+      'was not asked for, so the answer is 426.',
+  },
+  {
+    cases: /^redirect: a body, and a request behind it/,
+    ours: /^refused/,
+    because: 'The engine takes no pipelining: what stands behind the body ends the connection.',
+  },
 ];
 
 /** Why the outcomes of a case may differ; `undefined` if nothing explains it. */

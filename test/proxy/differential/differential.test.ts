@@ -32,7 +32,9 @@ async function startNginx(): Promise<void> {
   const upstream = await recorder();
   nginx = await Nginx.start(join(directory, 'nginx'), (port) => {
     return `upstream up { server 127.0.0.1:${upstream.port}; keepalive 8; }
-      server { listen 127.0.0.1:${port}; location / { proxy_pass http://up;
+      server { listen 127.0.0.1:${port}; server_name redirect.test;
+        return 308 https://redirect.test:8443$request_uri; }
+      server { listen 127.0.0.1:${port} default_server; location / { proxy_pass http://up;
         proxy_http_version 1.1; proxy_set_header Connection ""; } }`;
   });
   contenders.push({ name: 'nginx', port: nginx.port, recorder: upstream });
@@ -46,6 +48,7 @@ async function startHaproxy(): Promise<void> {
     file,
     `defaults\n mode http\n timeout client 5s\n timeout server 5s\n timeout connect 5s\n` +
       `frontend f\n bind 127.0.0.1:${port}\n default_backend b\n` +
+      ` http-request redirect prefix https://redirect.test:8443 code 308 if { hdr(host) -i redirect.test redirect.test:80 }\n` +
       `backend b\n server s 127.0.0.1:${upstream.port}\n`,
   );
   haproxy = spawn('haproxy', ['-db', '-f', file], { stdio: 'ignore' });
@@ -60,7 +63,14 @@ beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'signet-differential-'));
   const upstream = await recorder();
   gateway = await TestGateway.start({
-    apis: [{ path: '/', upstream: `http://127.0.0.1:${upstream.port}` }],
+    apis: [
+      { path: '/', upstream: `http://127.0.0.1:${upstream.port}` },
+      {
+        host: 'redirect.test',
+        upstream: 'http://127.0.0.1:1',
+        ssl: { onlyHttps: true, httpsRedirectStatusCode: 308 },
+      },
+    ],
   });
   contenders.push({ name: 'signet', port: gateway.httpPort, recorder: upstream });
   if (hasNginx) await startNginx();
@@ -106,6 +116,14 @@ describe('the corpus', () => {
     });
     // Behind a complete request stands another one: an engine that takes no pipelining closes both.
     expect(hidden).toEqual([]);
+  });
+
+  it('is redirected to the host that was asked for, at the TLS port, or nowhere', () => {
+    const locations = outcomes.get('signet')?.flatMap(({ location }) => location ?? []);
+    expect(locations?.length).toBeGreaterThan(20);
+    for (const location of locations ?? []) {
+      expect(location).toMatch(/^https:\/\/redirect\.test:8443\//);
+    }
   });
 
   for (const other of ['nginx', 'haproxy'] as const) {
