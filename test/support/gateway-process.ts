@@ -1,10 +1,12 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { builtFile } from './built-file.js';
+import { fullRun } from './run-scope.js';
 
 const entry = builtFile('cli/main.js');
 /** Three processes start one after the other, perhaps beside a whole test run on two cores. */
-const startTimeoutMs = 60_000;
+/** Long runs share the machine: a start that takes two seconds of CPU may wait minutes for them. */
+const startTimeoutMs = fullRun ? 300_000 : 60_000;
 
 export interface GatewayOptions {
   readonly command?: 'start' | 'control-plane' | 'data-plane';

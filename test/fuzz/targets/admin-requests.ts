@@ -24,6 +24,7 @@ const requests = [
   'PUT /apis?dry_run=true\n{"id":"00000000-0000-4000-8000-000000000000","upstream_url":"http://u"}',
   'PATCH /apis/a?dry_run=true\n{"request_host":"b.test"}',
   'DELETE /apis/a?dry_run=true',
+  'POST /certificates?dry_run=true\n{"certificates":[{"request_host":"a.test","config":{"cert":"c","key":"k"},"api":{"upstream_url":"http://u"}}]}',
   'DELETE /tokens/0123456789abcdef',
   'OPTIONS /apis',
 ];
