@@ -22,11 +22,11 @@ describe("the README's walkthrough", () => {
     await directory.remove();
   });
 
-  it('works as printed, to the second node', { timeout: 150_000 }, async () => {
+  it('works as printed, to the second node and back', { timeout: 150_000 }, async () => {
     const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
     const [, section = ''] = /\n## Walkthrough\n([\s\S]*?)\n## /.exec(readme) ?? [];
     const blocks = [...section.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block = '']) => block);
-    expect(blocks.length).toBe(5);
+    expect(blocks.length).toBe(6);
 
     const [upstream = 0, http = 0, https = 0] = await freePorts(3);
     const ports = new Map([
@@ -57,7 +57,7 @@ describe("the README's walkthrough", () => {
       },
     });
     expect(code, stderr).toBe(0);
-    const [, added, bound, shown, , second] = stdout.split(/^== block \d+\n/m);
+    const [, added, bound, shown, , second, back] = stdout.split(/^== block \d+\n/m);
     expect(added).toContain('"request_host":"demo.test"');
     expect(bound).toContain('"only_https":true');
     expect(shown).toContain('hello from demo.test');
@@ -66,6 +66,8 @@ describe("the README's walkthrough", () => {
     expect(shown?.match(/subject=/g)).toHaveLength(2);
     expect(second).toContain('hello from demo.test');
     expect(second).toMatch(/second +connected/);
+    expect(back).toContain('1 replaced');
+    expect(back).toMatch(/nothing was done yet.*rolled back to revision \d+.*hello from demo/s);
   });
 });
 
