@@ -1,7 +1,8 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { shownTo } from '../support/handshake-driver.js';
+import { isInstalled } from '../support/is-installed.js';
 import { startCaddy } from './caddy.js';
 import type { Binding, Contender, StartContender } from './contender.js';
 import { startHaproxy } from './haproxy.js';
@@ -32,11 +33,6 @@ export function field(): Field {
   const names = [...starts.keys()];
   const missing = names.filter((name) => name !== ours && !isInstalled(name.toLowerCase()));
   return { present: names.filter((name) => !missing.includes(name)), missing };
-}
-
-export function isInstalled(program: string): boolean {
-  const path = process.env['PATH'] ?? '';
-  return path.split(delimiter).some((directory) => existsSync(join(directory, program)));
 }
 
 /** Runs with a temporary directory that other users may pass through: nginx's workers read in it. */

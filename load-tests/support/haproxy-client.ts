@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import autocannon from 'autocannon';
 import { quantile } from '../support.js';
+import { isInstalled } from './is-installed.js';
 import { accepts, freePort } from './nginx.js';
 
 export interface Target {
@@ -44,7 +45,11 @@ export class HaproxyClient {
     this.#ports = ports;
   }
 
+  /** @throws Error if there is no HAProxy, without which nothing can be driven. */
   static async start(directory: string, targets: readonly Target[]): Promise<HaproxyClient> {
+    if (!isInstalled('haproxy')) {
+      throw new Error('haproxy is not installed: it opens the TLS connections of the comparison');
+    }
     const ports = new Map<string, number>();
     const sections: string[] = [];
     for (const { name, port, serverName } of targets) {
