@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import { networkInterfaces } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
 import { defaultProxyLimits } from '../../data-plane/proxy/proxy-limits.js';
 import { AddressBook } from '../../data-plane/proxy/upstream/address-book.js';
@@ -6,7 +8,9 @@ import type { UpstreamConnection } from '../../data-plane/proxy/upstream/upstrea
 import { UpstreamPool } from '../../data-plane/proxy/upstream/upstream-pool.js';
 import { compileUpstream } from '../../data-plane/routing/upstream-target.js';
 import { RawUpstream } from './support/raw-upstream.js';
+import { useScene } from './support/scene.js';
 
+const scene = useScene();
 const opened: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
   for (const close of opened.splice(0)) await close();
@@ -76,6 +80,36 @@ describe('the addresses of an upstream', () => {
     const { world, acquire } = await poolOf(['127.0.0.2', '127.0.0.3', '127.0.0.1']);
     for (let i = 0; i < 12; i++) expect((await acquire()).address).toBe('127.0.0.1');
     expect(world.questions).toBe(1);
+  });
+});
+
+const hasIPv6 = Object.values(networkInterfaces())
+  .flat()
+  .some((each) => each?.address === '::1');
+
+describe('an upstream at an IPv6 address', () => {
+  const ask = async (port: number, api: object) => {
+    const gateway = await scene.gateway({ apis: [{ host: 'a.test', upstream: '', ...api }] });
+    const client = await scene.client(gateway.httpPort);
+    client.send('GET / HTTP/1.1\r\nHost: a.test\r\n\r\n');
+    expect((await client.response())?.body.toString()).toBe(`[::1]:${port}`);
+  };
+
+  it.runIf(hasIPv6)('is reached by its URL and as a target', async () => {
+    const server = createServer((request, response) => response.end(request.headers.host));
+    await new Promise<void>((resolve) => {
+      server.listen(0, '::1', resolve);
+    });
+    opened.push(() => void server.close());
+    const address = server.address();
+    if (address === null || typeof address === 'string') throw new Error('no port');
+    const { port } = address;
+    await ask(port, { upstream: `http://[::1]:${port}` });
+    const upstreamTargets = [
+      { host: '::1', port, weight: 1 },
+      { host: '127.0.0.1', port: 1, weight: 1 },
+    ];
+    await ask(port, { upstream: `http://[::1]:${port}`, reach: { upstreamTargets } });
   });
 });
 
