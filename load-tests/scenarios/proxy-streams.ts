@@ -1,22 +1,28 @@
-/**
- * Big bodies through the proxy path, and what they cost in memory:
- * node dist/load-tests/proxy-streams.js [megabytes] [megabytes per second of the slow side]
- *
- * An upload to a slow upstream and a download to a slow client, over TLS. Prints the most memory that
- * the gateway's process held above what it had before; the aim is 20 MB. Uploads depend on the
- * kernel: unless the maximum of `net.ipv4.tcp_rmem` is 400000 or less, the engine can't stop a sender
- * on the same machine, and the upload ends at the gateway's bound (`maxBufferedRequestBytes`).
- */
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { connect } from 'node:tls';
-import { TestGateway } from '../test/proxy/support/gateway.js';
-import { TlsFiles } from '../test/proxy/support/tls-files.js';
-import { residentBytes } from './support/process-cpu.js';
+import { parseArgs } from 'node:util';
+import { TestGateway } from '../../test/proxy/support/gateway.js';
+import { TlsFiles } from '../../test/proxy/support/tls-files.js';
+import { residentBytes } from '../support/process-cpu.js';
+import { bar } from '../support.js';
 
+/**
+ * Big bodies through the proxy path, and what they cost in memory: an upload to a slow upstream and a
+ * download to a slow client, over TLS. Prints the most memory that the gateway's process held above what
+ * it had before.
+ */
+const { values } = parseArgs({
+  options: {
+    megabytes: { type: 'string', default: '2048' },
+    /** Of the slow side. */
+    'megabytes-per-second': { type: 'string', default: '128' },
+  },
+});
 const megabyte = 1024 * 1024;
-const total = Number(process.argv[2] ?? 256) * megabyte;
-const slowBytesPerSecond = Number(process.argv[3] ?? 64) * megabyte;
+const total = Number(values.megabytes) * megabyte;
+const slowBytesPerSecond = Number(values['megabytes-per-second']) * megabyte;
+const mayHoldMb = 20;
 const stepMs = 10;
 
 /** Reads at a fixed rate: a share of a second's bytes, then a pause. */
@@ -92,9 +98,11 @@ async function measure(name: string, exchange: (socket: Socket) => Promise<strin
   clearInterval(watch);
   socket.destroy();
   const seconds = (performance.now() - started) / 1000;
+  const heldMb = (most - before) / megabyte;
+  const isGood = outcome === 'complete' && heldMb <= mayHoldMb;
   console.log(
     `${name}: ${outcome}, ${total / megabyte} MB in ${seconds.toFixed(1)} s, ` +
-      `held at most ${((most - before) / megabyte).toFixed(1)} MB (aim 20)`,
+      `held at most ${heldMb.toFixed(1)} MB: ${bar(isGood, `bar: complete, ≤ ${mayHoldMb} MB`)}`,
   );
 }
 
