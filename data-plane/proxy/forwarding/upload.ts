@@ -1,10 +1,13 @@
 import type { UpstreamConnection } from '../upstream/upstream-connection.js';
+import { UploadBlocks } from './upload-blocks.js';
 import { spoolPieceBytes, UploadSpool } from './upload-spool.js';
 
 const crlf = Buffer.from('\r\n');
 const lastChunk = Buffer.from('0\r\n\r\n');
 /** Bytes that may wait for a connection before the client is told to wait as well. */
 const maxWaitingBytes = 64 * 1024;
+
+const blocks = new UploadBlocks();
 
 export interface UploadLimits {
   readonly maxBufferedRequestBytes: number;
@@ -29,6 +32,8 @@ export class Upload {
   #connection: UpstreamConnection | undefined;
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
+  /** What the socket still reads, if it is in a block. */
+  #block: Buffer | undefined;
   #spool: UploadSpool | undefined;
   /** Whether the client has sent all of it. */
   isComplete = false;
@@ -54,7 +59,7 @@ export class Upload {
       this.#putOnDisk(piece);
       return false;
     }
-    if (connection !== undefined) return this.#send(connection, Buffer.from(piece));
+    if (connection !== undefined) return this.#send(connection, piece);
     if (piece.length > 0) this.#waiting.push(Buffer.from(piece));
     this.#waitingBytes += piece.length;
     return this.#waitingBytes <= maxWaitingBytes;
@@ -78,6 +83,7 @@ export class Upload {
 
   /** The connection has taken all that was written. @returns whether the client may go on at once. */
   drained(): boolean {
+    this.#releaseBlock();
     const spool = this.#spool;
     const connection = this.#connection;
     if (spool === undefined) return true;
@@ -88,17 +94,21 @@ export class Upload {
   /** The connection is gone: what comes now waits for another. */
   detach(): void {
     this.#connection = undefined;
+    this.#block = undefined;
   }
 
   /** The upload is over, complete or not. */
   close(): void {
     this.#connection = undefined;
+    // The socket may still read it: not used again.
+    this.#block = undefined;
     this.#spool?.close();
     this.#spool = undefined;
   }
 
   #mustSpool(piece: Buffer): boolean {
     const held = this.#waitingBytes + (this.#connection?.writableLength ?? 0);
+    if (this.#block !== undefined && piece.length > maxWaitingBytes) return true;
     return held > 0 && held + piece.length > this.#limits.maxBufferedRequestBytes;
   }
 
@@ -135,9 +145,18 @@ export class Upload {
   }
 
   #send(connection: UpstreamConnection, piece: Buffer): boolean {
-    const ready = this.#write(connection, piece);
+    const block = this.#block === undefined ? blocks.copy(piece) : undefined;
+    const ready = this.#write(connection, block ?? Buffer.from(piece));
+    this.#block ??= block;
+    if (connection.writableLength === 0) this.#releaseBlock();
     if (this.isComplete) this.#end(connection);
     return ready;
+  }
+
+  #releaseBlock(): void {
+    const block = this.#block;
+    this.#block = undefined;
+    if (block !== undefined) blocks.release(block);
   }
 
   #write(connection: UpstreamConnection, piece: Buffer): boolean {
