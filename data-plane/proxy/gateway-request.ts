@@ -4,7 +4,6 @@ import type { Match } from '../routing/route-table.js';
 import { ClientExchange } from './client/client-exchange.js';
 import type { Downstream } from './client/downstream.js';
 import type { ClientBodyReceiver, ExchangeOwner } from './client/exchange-owner.js';
-import { formatPeerAddress } from './client/peer-address.js';
 import { expectsBody } from './client/request-framing.js';
 import { type RequestHead, readRequestHead } from './client/request-head.js';
 import { writeSwitchingProtocols } from './forwarding/client-response.js';
@@ -32,7 +31,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
   #head: RequestHead | undefined;
   #match: Match | undefined;
   #forwarding: Forwarding | undefined;
-  #peer = '';
+  #peer: string | undefined;
   #requestId = '';
   /** What the client was answered, or would have been; 499 if it went away first. */
   #status = 0;
@@ -49,7 +48,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
   ): void {
     const request = new GatewayRequest(context, res, downstream);
     try {
-      request.#answer(res, req);
+      request.#answer(req);
     } catch (error) {
       context.options.logger.error({ error }, 'request handler failed');
       request.failed(
@@ -68,8 +67,9 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
     context.options.counters.requestsActive++;
   }
 
-  #answer(res: HttpResponse, req: HttpRequest): void {
-    this.#peer = formatPeerAddress(res.getRemoteAddress());
+  #answer(req: HttpRequest): void {
+    // Written when the request is over, which is too late to ask the engine.
+    if (this.#context.options.accessLog !== undefined) this.#peerAddress();
     const head = readRequestHead(req);
     if ('refused' in head) {
       this.#requestId = this.#context.requestIds.next();
@@ -86,10 +86,10 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
     if (isLast) this.#exchange.closeAfterResponse();
     // Also where the answer needs no body: it must not be sent while the engine still reads it.
     if (expectsBody(head.framing)) this.#exchange.receiveBody(this);
-    this.#route(head, this.#peer);
+    this.#route(head);
   }
 
-  #route(head: RequestHead, peer: string): void {
+  #route(head: RequestHead): void {
     const { answers, options, trusted, viaName } = this.#context;
     const match = options.routes.route(head.host.name, head.fields.hostOverrides, head.path);
     if (match === undefined) {
@@ -103,7 +103,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
     }
     const { onlyHttps, hsts } = match.route;
     if (onlyHttps || hsts !== undefined) {
-      const isSecure = this.#cameByHttps(head, match, peer);
+      const isSecure = this.#cameByHttps(head, match);
       if (onlyHttps && !isSecure) {
         this.#send(this.#httpsRequired(head, match));
         return;
@@ -129,7 +129,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
       match,
       target,
       downstream: this.#downstream,
-      peer,
+      peer: this.#peerAddress(),
       trusted,
       viaName,
       requestId: this.#requestId,
@@ -149,23 +149,29 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
     this.#forwarding.begin();
   }
 
+  /** Asked of the engine at its first use, within the handler: the gateway's own answers need none. */
+  #peerAddress(): string {
+    this.#peer ??= this.#exchange.peerAddress();
+    return this.#peer;
+  }
+
   /** What a trusted proxy in front calls the request, so that both logs agree; else a name of our own. */
   #nameOf({ fields: { requestId } }: RequestHead): string {
     const { trusted, requestIds } = this.#context;
     const isKept =
       requestId !== undefined &&
       isUsableRequestId(requestId) &&
-      trusted.clientOf(this.#peer, undefined).isConfigured;
+      trusted.clientOf(this.#peerAddress(), undefined).isConfigured;
     return isKept ? requestId : requestIds.next();
   }
 
   /** `accept_http_if_already_terminated` believes one `X-Forwarded-Proto: https`, no list. */
-  #cameByHttps(head: RequestHead, match: Match, peer: string): boolean {
+  #cameByHttps(head: RequestHead, match: Match): boolean {
     if (this.#downstream.scheme === 'https') return true;
     if (!match.route.acceptsTerminatedHttps || head.fields.forwardedProto.length !== 1)
       return false;
     if (head.fields.forwardedProto[0]?.toLowerCase() !== 'https') return false;
-    return this.#context.trusted.clientOf(peer, undefined).isTrusted;
+    return this.#context.trusted.clientOf(this.#peerAddress(), undefined).isTrusted;
   }
 
   /**
@@ -300,7 +306,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
     const { options, exchanges } = this.#context;
     if (options.accessLog === undefined) return;
     options.accessLog.record({
-      client: this.#peer,
+      client: this.#peer ?? '',
       scheme: this.#downstream.scheme,
       method: this.#head?.method ?? '',
       host: this.#head?.host.text ?? '',

@@ -8,6 +8,7 @@ import type {
   ExchangeContext,
   ExchangeOwner,
 } from './exchange-owner.js';
+import { formatPeerAddress } from './peer-address.js';
 import { type ResponseLength, type ResponseStart, writeStart } from './response-start.js';
 
 /**
@@ -40,6 +41,11 @@ export class ClientExchange {
     this.#owner = owner;
     this.#context = context;
     this.#cork = new Cork(res);
+  }
+
+  /** The client's address. Only in the request handler itself. */
+  peerAddress(): string {
+    return formatPeerAddress(this.#res.getRemoteAddress());
   }
 
   /** Whether nothing more can be sent. */
