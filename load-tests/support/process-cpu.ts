@@ -19,11 +19,17 @@ export function residentBytes(pid: number): number {
 
 /**
  * Resident memory with each shared page divided among those who share it: processes that were forked
- * off each other can be added up.
+ * off each other can be added up. 0 for a process that has just ended, as nginx's do after a reload.
  */
 export function proportionalBytes(pid: number): number {
-  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1');
-  return Number(/^Pss:\s+([0-9]+) kB$/m.exec(rollup)?.[1]) * 1024;
+  try {
+    const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1');
+    return Number(/^Pss:\s+([0-9]+) kB$/m.exec(rollup)?.[1] ?? 0) * 1024;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ESRCH' || code === 'ENOENT') return 0;
+    throw error;
+  }
 }
 
 export function childrenOf(pid: number): number[] {
