@@ -25,7 +25,8 @@ export type CertificateEntry =
     }
   | { readonly requestHost: string; readonly reason: string };
 
-const { name, request_path, upstream_url, strip_request_path, preserve_host } = apiFields;
+const { name, request_path, upstream_url, upstream_targets } = apiFields;
+const { strip_request_path, preserve_host } = apiFields;
 export const entryFields = {
   request_host: { ...apiFields.request_host, required: true },
   config: {
@@ -36,7 +37,10 @@ export const entryFields = {
   },
   api: {
     type: 'table',
-    fields: { name, request_path, upstream_url, strip_request_path, preserve_host },
+    fields: {
+      ...{ name, request_path, upstream_url, upstream_targets },
+      ...{ strip_request_path, preserve_host },
+    },
     description: 'The API to add if none has this host.',
   },
 } as const;

@@ -277,7 +277,7 @@ services:
   - { name: shop, hosts: [Shop.test, x.wild.test], protocols: [https], preserve_host: true }
   - { name: bare, hosts: [bare.test] }
 - { name: balanced, host: pool, protocol: http }
-upstreams: [{ name: pool, targets: [{ target: "10.0.0.2:80" }] }]
+upstreams: [{ name: pool, targets: [{ target: "10.0.0.2:80" }, { target: "10.0.0.3:80", weight: 20 }, { target: "x:1", weight: 0 }] }]
 routes:
 - { hosts: [y.wild.test], service: { name: balanced } }
 certificates:
@@ -312,7 +312,11 @@ certificates:
       settings: { only_https: true },
     });
     expect(byHost.get('y.wild.test')).toMatchObject({
-      ...{ api: { upstream_url: 'http://10.0.0.2:80' }, settings: {} },
+      api: {
+        upstream_url: 'http://pool',
+        upstream_targets: ['10.0.0.2:80 weight=100', '10.0.0.3:80 weight=20'],
+      },
+      settings: {},
     });
     const said = reasons(found);
     expect(said).toContain('bare.test: no certificate of the file');

@@ -73,11 +73,15 @@ describe('signet import', { timeout: 120_000 }, () => {
   it('takes kong.yml with the APIs that it describes', async () => {
     const { cert, key, fingerprint256 } = await ca.issue(['kong.test']);
     const file = join(directory.path('kong'), 'kong.yml');
-    const service = { name: 's', url: 'http://127.0.0.1:9/s' };
+    const service = { name: 's', host: 'pool', path: '/s' };
+    const upstreams = [{ name: 'pool', targets: [{ target: '127.0.0.1:9', weight: 7 }] }];
     const routes = [{ hosts: ['kong.test'], protocols: ['https'] }];
     const certificates = [{ cert, key, snis: [{ name: 'kong.test' }] }];
     // JSON is YAML.
-    await writeFile(file, JSON.stringify({ services: [{ ...service, routes }], certificates }));
+    await writeFile(
+      file,
+      JSON.stringify({ services: [{ ...service, routes }], certificates, upstreams }),
+    );
     expect(await type(file)).toMatchObject({ code: 0, report: { format: 'kong', added: 1 } });
     await eventually(async () => {
       expect(await shownLeaf(gateway.tlsPort, 'kong.test')).toBe(fingerprint256);
@@ -85,7 +89,9 @@ describe('signet import', { timeout: 120_000 }, () => {
     const { body } = await new AdminClient(gateway.adminUrl).send(
       ...(['GET', '/apis?request_host=kong.test'] as const),
     );
-    expect(body).toMatchObject({ data: [{ upstream_url: 'http://127.0.0.1:9/s' }] });
+    expect(body).toMatchObject({
+      data: [{ upstream_url: 'http://pool/s', upstream_targets: ['127.0.0.1:9 weight=7'] }],
+    });
     expect((await type(file)).report).toMatchObject({ unchanged: 1, refused: [] });
   });
 

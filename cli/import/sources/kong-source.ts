@@ -181,26 +181,33 @@ class KongReader {
   #draftOf(route: Fields, service: Fields): ApiDraft | undefined {
     const upstream_url = textOf(service, 'url') || this.#urlOf(service);
     if (upstream_url === '') return undefined;
+    const upstream_targets = this.#targetsOf(service);
     const preserve_host = flagOf(route, 'preserve_host');
-    return { upstream_url, ...(preserve_host !== undefined && { preserve_host }) };
+    return {
+      upstream_url,
+      ...(upstream_targets.length > 0 && { upstream_targets }),
+      ...(preserve_host !== undefined && { preserve_host }),
+    };
   }
 
-  /** Empty where the service leads to several targets of an upstream: that is not for an import to settle. */
   #urlOf(service: Fields): string {
     const host = textOf(service, 'host');
     if (host === '') return '';
     const protocol = textOf(service, 'protocol') || 'http';
-    const port = typeof service['port'] === 'number' ? service['port'] : undefined;
+    const port = typeof service['port'] === 'number' ? `:${service['port']}` : '';
+    return `${protocol}://${host}${port}${textOf(service, 'path')}`;
+  }
+
+  /** Where the service's host names an upstream: its servers, but for those that are taken out. */
+  #targetsOf(service: Fields): readonly string[] {
+    const host = textOf(service, 'host') || hostOf(textOf(service, 'url'));
     const upstream = records(this.#document['upstreams']).find(
-      (each) => textOf(each, 'name') === host,
+      (each) => host !== '' && textOf(each, 'name') === host,
     );
-    const path = textOf(service, 'path');
-    if (upstream === undefined) {
-      return `${protocol}://${host}${port === undefined ? '' : `:${port}`}${path}`;
-    }
-    const [target, ...others] = records(upstream['targets']);
-    if (target === undefined || others.length > 0) return '';
-    return `${protocol}://${textOf(target, 'target')}${path}`;
+    return records(upstream?.['targets']).flatMap((target) => {
+      const weight = typeof target['weight'] === 'number' ? target['weight'] : 100;
+      return weight > 0 ? [`${textOf(target, 'target')} weight=${Math.min(weight, 1000)}`] : [];
+    });
   }
 
   #refuse(what: string, reason: string): void {
@@ -210,6 +217,10 @@ class KongReader {
 
 function attributesOf(entry: Fields): Fields {
   return isRecord(entry['attributes']) ? { ...entry, ...entry['attributes'] } : entry;
+}
+
+function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).hostname : '';
 }
 
 /** Kong refers to an entity by its name or ID, bare or in an object. */

@@ -14,6 +14,8 @@ export interface PemText {
 export interface ApiDraft {
   readonly name?: string;
   readonly upstream_url: string;
+  /** Each as `host:port weight=n`. */
+  readonly upstream_targets?: readonly string[];
   readonly preserve_host?: boolean;
   readonly request_path?: string;
   readonly strip_request_path?: boolean;
