@@ -109,7 +109,9 @@ function sendEvents(response: ServerResponse, count: number): void {
   let sent = 0;
   const timer = setInterval(() => {
     response.write(`data: ${sent++}\n\n`);
-    if (sent === count) response.end();
+    if (sent < count) return;
+    clearInterval(timer);
+    response.end();
   }, eventEveryMs);
   response.once('close', () => clearInterval(timer));
 }
