@@ -25,6 +25,7 @@ export class ProcessFleet {
   readonly #options: ProcessFleetOptions;
   readonly #directory = new ScratchDirectory();
   readonly #planes: (GatewayProcess | undefined)[] = [];
+  readonly #starting = new Map<number, Promise<void>>();
   readonly #pluginIds = new Map<string, string>();
   #log: EventStoreDouble | undefined;
 
@@ -60,7 +61,14 @@ export class ProcessFleet {
     await plane?.kill();
   }
 
+  /** One at a time: a second kill may come while it starts. */
   async startPlane(index: number): Promise<void> {
+    const starting = this.#starting.get(index) ?? this.#startPlane(index);
+    this.#starting.set(index, starting);
+    await starting.finally(() => this.#starting.delete(index));
+  }
+
+  async #startPlane(index: number): Promise<void> {
     if (this.#planes[index] !== undefined) return;
     const shared = this.#directory.path('shared');
     const plane = await GatewayProcess.start({
