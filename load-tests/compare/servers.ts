@@ -1,8 +1,8 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isInstalled } from '../../test/support/is-installed.js';
 import { shownTo } from '../support/handshake-driver.js';
-import { isInstalled } from '../support/is-installed.js';
 import { startCaddy } from './caddy.js';
 import type { Binding, Contender, StartContender } from './contender.js';
 import { startHaproxy } from './haproxy.js';

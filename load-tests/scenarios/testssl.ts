@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import type { ServedCertificate } from '../../shared/snapshot.js';
+import { isInstalled } from '../../test/support/is-installed.js';
 import { OpensslBench } from '../../test/support/openssl.js';
 import { servedCertificate } from '../compare/bench-certificate.js';
 import { inScratch } from '../compare/servers.js';
-import { isInstalled } from '../support/is-installed.js';
 import { StandaloneNode } from '../support/standalone-node.js';
 import { listedFindings, testssl, unlisted } from '../support/testssl.js';
 

@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import autocannon from 'autocannon';
+import { isInstalled } from '../../test/support/is-installed.js';
 import { quantile } from '../support.js';
-import { isInstalled } from './is-installed.js';
 import { accepts, freePort } from './nginx.js';
 
 export interface Target {

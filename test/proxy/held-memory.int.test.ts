@@ -1,4 +1,5 @@
 import { afterAll, expect, it } from 'vitest';
+import { fullRun } from '../support/run-scope.js';
 import { useScene } from './support/scene.js';
 import { TlsFiles } from './support/tls-files.js';
 
@@ -8,7 +9,7 @@ afterAll(() => tls.remove());
 
 const megabyte = 1024 * 1024;
 /** `SIGNET_TEST_FULL`: the 2 GB that are promised. */
-const total = (process.env['SIGNET_TEST_FULL'] === undefined ? 160 : 2048) * megabyte;
+const total = (fullRun ? 2048 : 160) * megabyte;
 const mayHold = 20 * megabyte;
 
 it(

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { afterAll, expect, it } from 'vitest';
+import { fullRun } from '../support/run-scope.js';
 import { useScene } from './support/scene.js';
 import { TlsFiles } from './support/tls-files.js';
 
@@ -8,8 +9,7 @@ import { TlsFiles } from './support/tls-files.js';
  * honest must outlive that: a little longer than its timers with every run, as long as promised with
  * `SIGNET_TEST_FULL`.
  */
-const isFull = process.env['SIGNET_TEST_FULL'] !== undefined;
-const seconds = isFull
+const seconds = fullRun
   ? { answer: 60, download: 60, upload: 60, silence: 300 }
   : { answer: 14, download: 14, upload: 14, silence: 14 };
 const longestMs = Math.max(...Object.values(seconds)) * 1000;

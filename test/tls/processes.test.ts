@@ -5,8 +5,9 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isRunning } from '../support/is-running.js';
+import { fullRun } from '../support/run-scope.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
-import { bar, isFullSize } from './support/bars.js';
+import { bar } from './support/bars.js';
 import { leafOf, open, request } from './support/client.js';
 import { eventually } from './support/eventually.js';
 import { Load, Rotation } from './support/load.js';
@@ -64,7 +65,7 @@ describe('processes and workers', () => {
         expect(fault).toMatch(/closed|disconnected|ECONNRESET|EPIPE/);
       faults.push(load.faults.length);
     }
-    if (isFullSize) console.info({ backAfterMs, faults });
+    if (fullRun) console.info({ backAfterMs, faults });
   }, 600_000);
 
   it('refuse a port that is taken, and say so', async () => {
@@ -172,7 +173,7 @@ describe('processes and workers', () => {
     await load.stop();
     expect(load.faults).toEqual([]);
     expect(node.supervisor.pids).toEqual([pid]);
-    if (!isFullSize) return;
+    if (!fullRun) return;
     console.info(`${load.handshakes} handshakes, ${load.requests} requests`, sizes);
     const [first, last] = [sizes[1], sizes.at(-1)];
     // What each thread leaves behind in the allocator levels off within the first hundreds.

@@ -1,18 +1,18 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { accepts, freePort, Nginx } from '../../../load-tests/support/nginx.js';
+import { isInstalled } from '../../support/is-installed.js';
 import { TestGateway } from '../support/gateway.js';
 import { type Contender, gist, type Outcome, play } from './contender.js';
 import { corpus } from './corpus.js';
 import { explain } from './differences.js';
 import { Recorder } from './recorder.js';
 
-const installed = (command: string) => spawnSync(command, ['-v']).status === 0;
-const hasNginx = installed('nginx');
-const hasHaproxy = installed('haproxy');
+const hasNginx = isInstalled('nginx');
+const hasHaproxy = isInstalled('haproxy');
 const concurrency = 12;
 
 let directory: string;

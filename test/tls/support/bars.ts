@@ -1,6 +1,6 @@
-/** Whether the bars are run at their full size: minutes instead of seconds. */
-export const isFullSize = process.env['SIGNET_FULL_BARS'] === '1';
+import { fullRun } from '../../support/run-scope.js';
 
+/** A bar's own size in the nightly form, else one that takes seconds. */
 export function bar(full: number, bounded: number): number {
-  return isFullSize ? full : bounded;
+  return fullRun ? full : bounded;
 }
