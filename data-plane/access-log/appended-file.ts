@@ -22,8 +22,10 @@ export class AppendedFile {
   readonly #events: AppendedFileEvents;
   readonly #timer: NodeJS.Timeout;
   #fd: number | undefined;
-  #batch = Buffer.allocUnsafeSlow(batchBytes);
+  #batch: Buffer = Buffer.allocUnsafeSlow(batchBytes);
   #filled = 0;
+  /** A batch that was written, to be filled again: new ones make the collector run more often. */
+  #spare: Buffer | undefined;
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
   #isWriting = false;
@@ -70,7 +72,8 @@ export class AppendedFile {
   #flush(): void {
     if (this.#filled === 0) return;
     const piece = this.#batch.subarray(0, this.#filled);
-    this.#batch = Buffer.allocUnsafeSlow(batchBytes);
+    this.#batch = this.#spare ?? Buffer.allocUnsafeSlow(batchBytes);
+    this.#spare = undefined;
     this.#filled = 0;
     this.#queue(piece);
   }
@@ -90,8 +93,12 @@ export class AppendedFile {
       if (error !== null) this.#events.failed(error);
       this.#waitingBytes -= error === null ? written : piece.length;
       // A failed piece is given up: the next attempt should not fail for the same bytes for ever.
-      if (error !== null || written === piece.length) this.#waiting.shift();
-      else this.#waiting[0] = piece.subarray(written);
+      if (error === null && written < piece.length) {
+        this.#waiting[0] = piece.subarray(written);
+      } else {
+        this.#waiting.shift();
+        if (piece.buffer.byteLength === batchBytes) this.#spare = Buffer.from(piece.buffer);
+      }
       if (this.#fd === undefined) closeSync(fd);
       else this.#writeNext();
     });
