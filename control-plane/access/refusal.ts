@@ -29,14 +29,18 @@ export class Refusal extends Error {
     return new Refusal(429, untilThen(message, retryAfterMs), retryAfter(retryAfterMs));
   }
 
-  /** As `tooMany`, answered late: what comes too fast is slowed down. */
+  /** As `tooMany`, answered late: who does not wait by itself is made to. */
   static tooFast(message: string, retryAfterMs: number): Refusal {
-    const heldMs = Math.min(longestHeldMs, retryAfterMs);
-    return new Refusal(429, untilThen(message, retryAfterMs), retryAfter(retryAfterMs), heldMs);
+    return new Refusal(
+      429,
+      untilThen(message, retryAfterMs),
+      retryAfter(retryAfterMs),
+      floodHeldMs,
+    );
   }
 }
 
-const longestHeldMs = 1_000;
+const floodHeldMs = 1_000;
 const inSeconds = (ms: number) => String(Math.max(1, Math.ceil(ms / 1_000)));
 const untilThen = (message: string, ms: number) => `${message}: try again in ${inSeconds(ms)} s`;
 const retryAfter = (ms: number) => ({ 'retry-after': inSeconds(ms) });
