@@ -43,7 +43,7 @@ describe('kill -9 of the all-in-one', () => {
     const done: Upload[] = [];
     gateway = await startGateway();
     const beganAt = performance.now();
-    await perform(gateway, await planUpload(ca, uploads));
+    await perform(gateway, await planUpload(ca, 2 * uploads));
     // Twice as long as an upload takes here, so that a kill may also come after the answer.
     const longestDelayMs = 2 * (performance.now() - beganAt);
     for (let round = 0; round < kills; round++) {
