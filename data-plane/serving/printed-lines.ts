@@ -8,8 +8,6 @@ import type { Logger } from '../../shared/logger.js';
  */
 export const servingLogFd = 4;
 
-/** Said once for each WebSocket, and no news: see `ClientExchange.upgrade`. */
-const expected = /HttpResponse writes must be made from within a corked callback/;
 const maxLinesPerSecond = 20;
 const maxLineLength = 1_000;
 
@@ -24,7 +22,12 @@ export function logPrintedLines(printed: Readable, logger: Logger): void {
       lines = 0;
     }
     if (line === '' || ++lines > maxLinesPerSecond) return;
-    const level = expected.test(line) ? 'debug' : 'warn';
+    const level = isExpectedLine(line) ? 'debug' : 'warn';
     logger[level]({ printed: line.slice(0, maxLineLength) }, 'a serving process printed');
   });
+}
+
+/** Said by the engine once for each WebSocket, and no news: see `ClientExchange.upgrade`. */
+export function isExpectedLine(line: string): boolean {
+  return line.includes('HttpResponse writes must be made from within a corked callback');
 }

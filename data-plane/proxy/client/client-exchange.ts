@@ -127,8 +127,9 @@ export class ClientExchange {
       if (this.#state !== 'open') return;
       this.#writeStart(start);
       // Not while corked: where the engine finds room to turn the socket into a WebSocket in place,
-      // the end of the cork still takes it for an HTTP response and may close it (3 of 600 were).
-      // The price is the engine's warning about uncorked writes on standard error, once per upgrade.
+      // the end of the cork still takes it for an HTTP response and may close it (3 of 600 were;
+      // uNetworking/uWebSockets#1929, mended after this build). The price is the engine's warning
+      // about uncorked writes, once per upgrade: it looks for a cork's callback on the stack, no more.
       this.#cork.onceReleased(() => {
         if (this.isOver) return;
         this.#end();

@@ -1,6 +1,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { ProxyCounters } from '../../../data-plane/proxy/gateway.js';
+import { isExpectedLine } from '../../../data-plane/serving/printed-lines.js';
 import type { GatewayProcessOptions } from './gateway-process.js';
 
 export interface LogLine {
@@ -45,11 +47,16 @@ export class TestGateway {
     );
     // The engine prints to standard output, and a full pipe would stop it.
     const child = fork(script, [JSON.stringify(options)], {
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       // As a node's serving process has it: it bounds what garbage may hold.
       execArgv: [...process.execArgv, '--max-semi-space-size=4'],
       env: { ...process.env, UWS_HTTP_MAX_HEADERS_SIZE: '65536' },
     });
+    if (child.stderr !== null) {
+      createInterface({ input: child.stderr }).on('line', (line) => {
+        if (!isExpectedLine(line)) console.error(line);
+      });
+    }
     const gateway = new TestGateway(child);
     const listening = await gateway.report<{ httpPort: number; httpsPort: number } & Report>(
       (report) => report.type === 'listening',

@@ -87,8 +87,9 @@ export class RawClient {
   /** Takes the next whole response off what was received; `undefined` if the connection ended first. */
   async response(toHead = false): Promise<RawResponse | undefined> {
     let parsed: { response: RawResponse; length: number } | undefined;
+    const chunks: Chunks = { found: [], next: 0 };
     await this.until(() => {
-      parsed = parse(this.received, this.#ended, toHead);
+      parsed = parse(this.received, this.#ended, toHead, chunks);
       return parsed !== undefined || this.#ended;
     });
     if (parsed === undefined) return undefined;
@@ -119,7 +120,14 @@ export class RawClient {
   }
 }
 
-function parse(data: Buffer, ended: boolean, toHead: boolean) {
+/** What was read of a chunked body so far: big ones come in thousands of reads, each looked at once. */
+interface Chunks {
+  readonly found: { readonly start: number; readonly end: number }[];
+  /** Where the next size is expected; 0 before the first look. */
+  next: number;
+}
+
+function parse(data: Buffer, ended: boolean, toHead: boolean, chunks: Chunks) {
   const end = data.indexOf('\r\n\r\n');
   if (end === -1) return undefined;
   const rawHead = data.toString('latin1', 0, end);
@@ -141,9 +149,8 @@ function parse(data: Buffer, ended: boolean, toHead: boolean) {
     return response(Buffer.alloc(0), start);
   }
   if (headers['transfer-encoding'] === 'chunked') {
-    const pieces: Buffer[] = [];
-    let at = start;
     for (;;) {
+      const at = Math.max(start, chunks.next);
       const lineEnd = data.indexOf('\r\n', at);
       if (lineEnd === -1) return undefined;
       const line = data.toString('latin1', at, lineEnd);
@@ -151,10 +158,13 @@ function parse(data: Buffer, ended: boolean, toHead: boolean) {
         throw new Error(`not a chunk size at byte ${at}: ${JSON.stringify(line.slice(0, 80))}`);
       }
       const size = Number.parseInt(line, 16);
-      if (data.length < lineEnd + 2 + size + 2) return undefined;
-      pieces.push(data.subarray(lineEnd + 2, lineEnd + 2 + size));
-      at = lineEnd + 2 + size + 2;
-      if (size === 0) return response(Buffer.concat(pieces), at);
+      const chunkEnd = lineEnd + 2 + size;
+      if (data.length < chunkEnd + 2) return undefined;
+      chunks.found.push({ start: lineEnd + 2, end: chunkEnd });
+      chunks.next = chunkEnd + 2;
+      if (size > 0) continue;
+      const pieces = chunks.found.map((chunk) => data.subarray(chunk.start, chunk.end));
+      return response(Buffer.concat(pieces), chunks.next);
     }
   }
   if (headers['content-length'] !== undefined) {
