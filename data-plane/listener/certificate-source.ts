@@ -41,7 +41,12 @@ export class CertificateSource {
       const bound = this.#store.certificate(binding.certificateId);
       if (bound !== undefined) return bound;
     }
-    const lastGood = this.#store.lastGoodCertificate(binding.requestHost);
+    return this.lastGood(binding);
+  }
+
+  /** Kept by the store until every worker has proved the bound one. */
+  lastGood({ requestHost }: Binding): ServedCertificate | undefined {
+    const lastGood = this.#store.lastGoodCertificate(requestHost);
     return lastGood && !this.#rejected.has(lastGood.id) ? lastGood : undefined;
   }
 

@@ -1,6 +1,7 @@
 import type { CertificateId } from '../../shared/gateway-model.js';
 import type { Hostname } from '../../shared/hostname.js';
 import type { Logger } from '../../shared/logger.js';
+import type { ServedCertificate } from '../../shared/snapshot.js';
 import type { AppliedChanges } from '../store/node-store.js';
 import { BloomFilter } from './bloom-filter.js';
 import type { CertificateSource } from './certificate-source.js';
@@ -52,6 +53,8 @@ export class Generation implements TlsAppOwner {
   readonly #shown = new Map<Hostname, CertificateId>();
   /** Names that this app showed in earlier generations, or the default certificate for in any. */
   readonly #history: BloomFilter;
+  /** Not before the certificates that it is started for are proved: until then only its own probes come. */
+  takesClients = false;
   #owner: GenerationOwner | undefined;
   #spellings = 0;
   #isFull = false;
@@ -137,7 +140,9 @@ export class Generation implements TlsAppOwner {
       this.#history.add(host);
       return;
     }
-    this.app.add(spelling, host, `${certificate.chainPem}\n${certificate.keyPem}\n`);
+    // A client that is faster than the proof must not be the one to find that a pair can't be loaded.
+    const lastGood = binding && this.takesClients ? source.lastGood(binding) : undefined;
+    this.app.add(spelling, host, pemOf(certificate), lastGood && pemOf(lastGood));
     this.#shown.set(host, certificate.id);
     if (this.app.contexts >= contextBudget && !this.#isFull) {
       this.#isFull = true;
@@ -171,4 +176,8 @@ export class Generation implements TlsAppOwner {
     if (binding.certificateId === shown && !source.isRejected(shown)) return false;
     return source.certificate(binding)?.id !== shown;
   }
+}
+
+function pemOf({ chainPem, keyPem }: ServedCertificate): string {
+  return `${chainPem}\n${keyPem}\n`;
 }

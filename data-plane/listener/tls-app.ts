@@ -105,18 +105,13 @@ export class TlsApp {
    *
    * @param spelling no wildcard: removing a name frees the router of a wildcard that covers it, so
    *   the engine is never given one.
+   * @param fallbackPem is shown instead if `pem` can't be loaded.
    */
-  add(spelling: string, serverName: string, pem: string): void {
-    const { keyFile, ciphers } = this.#options;
-    keyFile.expose(pem, (path) => {
-      // Always both file names: without them every handshake for the name fails. And the ciphers
-      // again: the list that counts is that of the name's context, not of the app.
-      this.#app.addServerName(spelling, {
-        cert_file_name: path,
-        key_file_name: path,
-        ssl_ciphers: ciphers,
-      });
-    });
+  add(spelling: string, serverName: string, pem: string, fallbackPem?: string): void {
+    this.#load(spelling, pem);
+    // The engine keeps the first pair of a name that it could load, and says nothing about that either.
+    // The one it does not take costs 3.4 KB until the thread ends.
+    if (fallbackPem !== undefined) this.#load(spelling, fallbackPem);
     this.#app.domain(spelling).any('/*', this.#answering(serverName));
     // After a failed add the line above has replaced the default router's handler: this puts it
     // back. It also leaves no name browsed, as `any` after the name's removal writes to freed memory.
@@ -165,6 +160,19 @@ export class TlsApp {
     };
     if (this.#webSockets === 0) finish();
     else this.#lastWebSocketClosed = finish;
+  }
+
+  #load(spelling: string, pem: string): void {
+    const { keyFile, ciphers } = this.#options;
+    keyFile.expose(pem, (path) => {
+      // Always both file names: without them every handshake for the name fails. And the ciphers
+      // again: the list that counts is that of the name's context, not of the app.
+      this.#app.addServerName(spelling, {
+        cert_file_name: path,
+        key_file_name: path,
+        ssl_ciphers: ciphers,
+      });
+    });
   }
 
   #answering(serverName: string | undefined): (res: HttpResponse, req: HttpRequest) => void {

@@ -84,6 +84,7 @@ export class TlsListener {
   constructor(options: TlsListenerOptions) {
     this.#options = options;
     this.#current = this.#newGeneration();
+    this.#current.takesClients = true;
   }
 
   /** Resolves when connections may come. */
@@ -136,7 +137,14 @@ export class TlsListener {
       if (changed.length > 0) await this.#proveOnBench(proof, changed);
       await proof.byParsing(changed.filter((_host, n) => this.#options.isChargedWith(n)));
       // Of a change of everything only what was found before is known by name.
-      return proof.rejectionsOf(changes.hosts === 'all' ? this.#rejectedHosts() : changed);
+      const rejections = proof.rejectionsOf(
+        changes.hosts === 'all' ? this.#rejectedHosts() : changed,
+      );
+      // Clients that were faster than the proof may have got a context of what it then rejected.
+      if (rejections.length > 0 && this.#current.isOutdatedBy(changes)) {
+        await this.#replace({ isOutdated: true }, async () => {});
+      }
+      return rejections;
     });
   }
 
@@ -182,6 +190,7 @@ export class TlsListener {
     await next.app.ready;
     await prove(next.app.socketPath);
     if (this.#isClosed) return;
+    next.takesClients = true;
     const previous = this.#current;
     this.#current = next;
     await this.#options.swap(next.app.descriptor, previous.app.descriptor);

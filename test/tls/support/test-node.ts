@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { createDefaultCertificate } from '../../../data-plane/listener/default-certificate.js';
 import type { ServingSettings } from '../../../data-plane/serving/messages.js';
-import type { NodeStoreWriter } from '../../../data-plane/store/node-store.js';
+import type { AppliedChanges, NodeStoreWriter } from '../../../data-plane/store/node-store.js';
 import { openNodeStoreWriter } from '../../../data-plane/store/open-node-store.js';
 import type { Supervisor as SupervisorClass } from '../../../data-plane/supervisor.js';
 import { createLogger } from '../../../shared/create-logger.js';
@@ -124,9 +124,22 @@ export class TestNode {
     upserts: readonly SnapshotEntry[],
     removals: readonly SnapshotEntryKey[] = [],
   ): Promise<RejectedEntry[]> {
+    return this.prove(this.commit(upserts, removals));
+  }
+
+  /** The store's part of `apply`: nobody has told the serving processes yet. */
+  commit(
+    upserts: readonly SnapshotEntry[],
+    removals: readonly SnapshotEntryKey[] = [],
+  ): AppliedChanges {
     const to = this.#revision === 'empty' ? 0 : this.#revision + 1;
     const changes = this.store.apply(delta(this.#revision, to, upserts, removals));
     this.#revision = to;
+    return changes;
+  }
+
+  /** The rest of it. */
+  async prove(changes: AppliedChanges): Promise<RejectedEntry[]> {
     const rejections = await this.supervisor.applied(changes);
     this.store.settle(
       changes.revision,
