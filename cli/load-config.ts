@@ -6,6 +6,7 @@ import {
   type ConfigSources,
   type GatewayConfig,
   readSettings,
+  secretVariables,
   toConfig,
 } from '../shared/config.js';
 import type { Settings } from '../shared/config-schema.js';
@@ -21,7 +22,7 @@ const defaultFile = 'signet.yml';
 
 /**
  * Reads the configuration file (the one named, else `signet.yml` of the working directory if it is
- * there), the environment and the flags.
+ * there), the environment and the flags. Takes the secrets out of the environment.
  * @throws ConfigError with every mistake in them.
  */
 export function loadConfig(
@@ -37,6 +38,8 @@ export function loadConfig(
     flags: settingFlags,
   };
   const settings = readSettings(sources);
+  // What lists the environment later, as Node's diagnostic reports do, is not to find them there.
+  for (const name of secretVariables) delete environment[name];
   return { settings, config: configOf(settings), file };
 }
 

@@ -1,5 +1,8 @@
 #!/usr/bin/env node
+import { guardProcessMemory } from '../shared/process-memory.js';
 import { run } from './program.js';
+
+guardProcessMemory();
 
 // What reads our output may end before us, as `head` does: no fault of anyone.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

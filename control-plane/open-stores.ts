@@ -93,10 +93,17 @@ function masterKeySource({ masterKey, dataDir, eventLog }: StoreConfig): MasterK
     case 'file':
       return { kind: 'file', path: masterKey.path, mustExist };
     case 'environment':
-      return { kind: 'value', value: process.env[masterKey.name] ?? '' };
+      return { kind: 'value', value: takeFromEnvironment(masterKey.name) };
     case 'command':
       return { kind: 'command', command: masterKey.command };
   }
+}
+
+/** Nothing that lists the environment, as Node's diagnostic reports do, is to find it there later. */
+function takeFromEnvironment(name: string): string {
+  const value = process.env[name] ?? '';
+  delete process.env[name];
+  return value;
 }
 
 async function closeAll(...closables: readonly { close(): Promise<void> }[]): Promise<void> {

@@ -49,7 +49,8 @@ export class ConfigError extends GatewayError {
 
 /** Variables with our prefix that are no settings: they say which file, which token, which test server. */
 const otherVariables = ['SIGNET_CONFIG', 'SIGNET_TOKEN', 'SIGNET_ADMIN_URL'];
-const secretFlags: readonly string[] = settings.filter((s) => s.secret).map((s) => s.name);
+const secretSettings = settings.filter((info) => info.secret).map((info) => info.name);
+export const secretVariables = secretSettings.map(environmentName);
 
 /**
  * Reads, checks and freezes the configuration.
@@ -94,10 +95,11 @@ export function toConfig(checked: Settings, defaults: Defaults): GatewayConfig {
 
 /** The settings as they may be printed: secrets are `[redacted]`. */
 export function printableSettings(checked: Settings): Record<string, unknown> {
+  const secretNames: readonly string[] = secretSettings;
   return Object.fromEntries(
     Object.entries(checked).map(([name, value]) => [
       name,
-      secretFlags.includes(name) ? '[redacted]' : value,
+      secretNames.includes(name) ? '[redacted]' : value,
     ]),
   );
 }

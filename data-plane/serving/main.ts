@@ -1,4 +1,5 @@
 import { createLogger, type RootLogger } from '../../shared/create-logger.js';
+import { guardProcessMemory } from '../../shared/process-memory.js';
 import { tls12Ciphers } from '../listener/cipher-policy.js';
 import { Acceptor } from './acceptor.js';
 import type { ServingCommand, ServingReport, ServingSettings } from './messages.js';
@@ -115,6 +116,7 @@ async function receive(command: ServingCommand): Promise<void> {
   }
 }
 
+guardProcessMemory();
 process.on('uncaughtException', (error) => {
   if (serving?.failed(error)) return;
   createLogger({ level: 'error', role: 'serving', fd: servingLogFd }).error(

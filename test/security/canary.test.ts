@@ -3,7 +3,9 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type AdminAnswer, AdminClient, idOf } from '../support/admin-client.js';
+import { descendants } from '../support/descendants.js';
 import { EchoUpstream } from '../support/echo-upstream.js';
+import { eventually } from '../support/eventually.js';
 import { GatewayProcess } from '../support/gateway-process.js';
 import { OpensslBench } from '../support/openssl.js';
 import { ScratchDirectory } from '../support/scratch-directory.js';
@@ -35,7 +37,11 @@ describe('secrets', () => {
     const gateway = await GatewayProcess.start({
       dataDir,
       flags: ['--workers', '1', '--log-level', 'debug', '--master-key', 'env:CANARY_KEK'],
-      env: { CANARY_KEK: masterKey.toString('base64') },
+      env: {
+        CANARY_KEK: masterKey.toString('base64'),
+        // Of Node, with the whole environment in it; where a user asks for one.
+        NODE_OPTIONS: `--report-on-signal --report-signal=SIGWINCH --report-directory=${dataDir}`,
+      },
     });
     const canaries: Canary[] = [{ name: 'master key', bytes: masterKey }];
     const answers: [string, string][] = [];
@@ -62,6 +68,8 @@ describe('secrets', () => {
       const hunt = new CanaryHunt(canaries);
       for (const [where, text] of answers) hunt.search(where, text);
       searchProcesses(hunt, gateway.pid, masterKey);
+      process.kill(gateway.pid, 'SIGWINCH');
+      await eventually(() => expect(readdirSync(dataDir).join()).toMatch(/report\..*\.json/));
       await gateway.stop();
       hunt.search('the log', gateway.log);
       searchFiles(hunt, dataDir);
@@ -177,13 +185,6 @@ function searchProcesses(hunt: CanaryHunt, pid: number, masterKey: Buffer): void
     if (each !== pid)
       hunt.search(`environment of process ${each}`, readFileSync(`/proc/${each}/environ`));
   }
-}
-
-function descendants(pid: number): number[] {
-  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
-    readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').trim().split(' ').filter(Boolean),
-  );
-  return children.map(Number).flatMap((child) => [child, ...descendants(child)]);
 }
 
 function searchFiles(hunt: CanaryHunt, directory: string): void {
