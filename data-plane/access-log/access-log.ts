@@ -12,9 +12,9 @@ export interface AccessEntry {
   readonly durationMs: number;
   /** The API's name, if one was found. */
   readonly api: string | undefined;
-  /** As the upstream and the client were told it. */
+  /** As the upstream and the client were told it; nothing in it needs quoting. */
   readonly requestId: string;
-  /** W3C Trace Context, if the client sent one. */
+  /** W3C Trace Context, if the client sent one: hexadecimal. */
   readonly traceId: string | undefined;
 }
 

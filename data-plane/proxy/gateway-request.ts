@@ -298,7 +298,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
     if (!this.#counted) return;
     this.#counted = false;
     this.#context.options.counters.requestsActive--;
-    this.#context.meter.answered(this.#match?.route.api.name, this.#status);
+    this.#context.options.meter?.answered(this.#match?.route.api.name, this.#status);
     this.#record();
   }
 

@@ -1,7 +1,7 @@
 import type { HttpRequest, HttpResponse, WebSocketBehavior } from 'uWebSockets.js';
 import type { Logger } from '../../shared/logger.js';
 import type { AccessLog } from '../access-log/access-log.js';
-import { RequestMeter } from '../metrics/request-meter.js';
+import type { RequestMeter } from '../metrics/request-meter.js';
 import type { RouteTable } from '../routing/route-table.js';
 import type { Downstream, GatewayHandler } from './client/downstream.js';
 import { EngineTurn } from './client/engine-turn.js';
@@ -41,7 +41,7 @@ export interface GatewayOptions {
   /** `signet/<version>`: the value of `Server` and `Via`. */
   readonly product: string;
   readonly counters: ProxyCounters;
-  /** Default: nobody reads it. */
+  /** Default: nothing is counted by API or timed. */
   readonly meter?: RequestMeter;
   /** While true, connections are closed after their answer. */
   readonly isDraining: () => boolean;
@@ -76,7 +76,6 @@ export interface GatewayContext {
   readonly active: Set<Forwarding>;
   readonly relays: WebSocketRelays;
   readonly requestIds: RequestIds;
-  readonly meter: RequestMeter;
 }
 
 const deadlineCheckMs = 1_000;
@@ -103,12 +102,10 @@ export class Gateway {
       ...(upstreamTls === undefined ? {} : { tls: upstreamTls }),
     });
     const ticker = new ExchangeTicker(now, shortest(limits));
-    const meter = options.meter ?? new RequestMeter();
     this.#context = {
       options,
-      meter,
       exchanges: { turn: this.turn, ticker, limits, now },
-      forwarding: { client: this.#client, limits, now, via: options.product, meter },
+      forwarding: { client: this.#client, limits, now, via: options.product, meter: options.meter },
       answers: new GatewayAnswers(options.product),
       viaName: options.product.split('/', 1)[0] ?? options.product,
       trusted: options.trustedProxies ?? trustEverybody,

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** Kernel ticks per second in /proc; fixed at 100 on Linux, whatever the kernel's own rate is. */
 const ticksPerSecond = 100;
@@ -10,6 +10,18 @@ export function processCpuUs(pid: number): number {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const ticks = Number(fields[11]) + Number(fields[12]);
   return (ticks / ticksPerSecond) * 1e6;
+}
+
+/**
+ * CPU time of the threads that a process has now, in microseconds as the scheduler counts them: for rounds
+ * so short that ticks would be a tenth of the figure.
+ */
+export function threadsCpuUs(pid: number): number {
+  const tasks = `/proc/${pid}/task`;
+  const nanoseconds = readdirSync(tasks).map((thread) =>
+    Number(readFileSync(`${tasks}/${thread}/schedstat`, 'latin1').split(' ')[0]),
+  );
+  return nanoseconds.reduce((sum, each) => sum + each, 0) / 1e3;
 }
 
 export function residentBytes(pid: number): number {

@@ -5,7 +5,7 @@ import autocannon from 'autocannon';
 import { TestGateway } from '../../test/proxy/support/gateway.js';
 import { TlsFiles } from '../../test/proxy/support/tls-files.js';
 import { Nginx } from './nginx.js';
-import { processCpuUs } from './process-cpu.js';
+import { threadsCpuUs } from './process-cpu.js';
 
 const host = 'bench.test';
 
@@ -75,12 +75,13 @@ export class ProxyBench {
 
   async signet(
     name: string,
-    options: { apis?: number; accessLog?: boolean } = {},
+    options: { apis?: number; accessLog?: boolean; metrics?: boolean } = {},
   ): Promise<BenchedProxy> {
     const upstream = `http://127.0.0.1:${this.#upstreamPort}`;
     const gateway = await TestGateway.start({
       apis: [],
       tls: this.#tls,
+      metrics: options.metrics ?? true,
       ...(options.accessLog === true ? { accessLogFile: join(this.#directory, 'access.log') } : {}),
     });
     this.#closers.push(() => gateway.close());
@@ -95,7 +96,7 @@ export class ProxyBench {
 
   async round({ port, pid }: BenchedProxy, traffic: Traffic, seconds: number): Promise<Round> {
     const { path, connections, rate } = traffic;
-    const before = processCpuUs(pid);
+    const before = threadsCpuUs(pid);
     const result = await autocannon({
       url: `https://127.0.0.1:${port}${path}`,
       connections,
@@ -108,7 +109,7 @@ export class ProxyBench {
     if (failed > 0) throw new Error(`${failed} of ${result.requests.total} requests failed`);
     const requests = result['2xx'];
     return {
-      cpuUs: (processCpuUs(pid) - before) / requests,
+      cpuUs: (threadsCpuUs(pid) - before) / requests,
       perSecond: requests / result.duration,
       p99Ms: result.latency.p99,
     };

@@ -29,6 +29,22 @@ describe('accessLine', () => {
     expect(JSON.parse(accessLine('json', odd, time))).toEqual({ time, ...odd, durationMs: 1.235 });
   });
 
+  it('is ASCII, so that a batch is filled by copying', () => {
+    const odd = { ...entry, host: 'bücher.test', path: '/\u0001€\ud83d\ude00\ud800' };
+    const time = accessTime('json', at);
+    const line = accessLine('json', odd, time);
+    expect(line).toMatch(/^[ -~]*\n$/);
+    expect(JSON.parse(line)).toMatchObject({ host: odd.host, path: odd.path });
+  });
+
+  it('tells durations to the microsecond', () => {
+    const durations = [0, 0.0004, 0.04, 1.5, 999.9996, 60_000.02];
+    const lines = durations.map((durationMs) => accessLine('json', { ...entry, durationMs }, ''));
+    expect(lines.map((line) => JSON.parse(line).durationMs)).toEqual([
+      ...[0, 0, 0.04, 1.5, 1000, 60_000.02],
+    ]);
+  });
+
   it('writes the combined format', () => {
     expect(accessLine('combined', entry, accessTime('combined', at))).toBe(
       '192.0.2.1 - - [04/Mar/2026:05:06:07 +0000] "GET /x HTTP/1.1" 200 - "-" "-"\n',

@@ -24,7 +24,8 @@ export interface ForwardingContext {
   readonly now: () => number;
   /** `signet/1.2.3`. */
   readonly via: string;
-  readonly meter: RequestMeter;
+  /** Absent: nobody asks how long upstreams take. */
+  readonly meter: RequestMeter | undefined;
 }
 
 export interface ForwardingOptions {
@@ -180,8 +181,8 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver, UploadOwn
     const headAt = this.#progressed();
     this.#headAt = headAt;
     const { meter } = this.#context;
-    meter.upstreamTook('connect', this.#sentAt - this.#startedAt);
-    meter.upstreamTook('first_byte', headAt - this.#sentAt);
+    meter?.upstreamTook('connect', this.#sentAt - this.#startedAt);
+    meter?.upstreamTook('first_byte', headAt - this.#sentAt);
     this.#download = new Download(this.#exchange, head, this.#head.method === 'HEAD', {
       via: this.#context.via,
       requestId: this.#requestId,
@@ -211,7 +212,7 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver, UploadOwn
     if (this.#isOver || download === undefined) return;
     this.#connection = undefined;
     this.#end();
-    this.#context.meter.upstreamTook('body', this.#context.now() - this.#headAt);
+    this.#context.meter?.upstreamTook('body', this.#context.now() - this.#headAt);
     download.complete();
     this.#onEnd.completed(download.head.status);
   }

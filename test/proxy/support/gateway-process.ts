@@ -1,5 +1,8 @@
 import uws from 'uWebSockets.js';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { BroadcastChannel } from 'node:worker_threads';
 import { FileAccessLog } from '../../../data-plane/access-log/file-access-log.js';
+import { RequestMeter } from '../../../data-plane/metrics/request-meter.js';
 import { Gateway } from '../../../data-plane/proxy/gateway.js';
 import type { ProxyLimits } from '../../../data-plane/proxy/proxy-limits.js';
 import { trustOnly } from '../../../data-plane/proxy/trusted-proxies.js';
@@ -20,6 +23,8 @@ export interface GatewayProcessOptions {
   readonly upstreamTls?: { readonly verify: boolean; readonly ca?: string };
   /** Records every request in this file. */
   readonly accessLogFile?: string;
+  /** Counts requests and has the counts read every second, as a node does. */
+  readonly metrics?: boolean;
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
 }
 
@@ -41,6 +46,20 @@ function forwardingLogger(bound: Record<string, unknown>): Logger {
   };
 }
 
+/** What a worker's metrics are, and what a node asks it for. */
+function measuredAsByANode(): RequestMeter {
+  const requests = new RequestMeter();
+  const loopDelay = monitorEventLoopDelay({ resolution: 20 });
+  loopDelay.enable();
+  const post = new BroadcastChannel('metrics');
+  post.unref();
+  setInterval(() => {
+    post.postMessage({ requests: requests.read(), eventLoopDelay: loopDelay.percentile(99) });
+    loopDelay.reset();
+  }, 1_000).unref();
+  return requests;
+}
+
 const counters = {
   requestsTotal: 0,
   requestsActive: 0,
@@ -57,6 +76,7 @@ const accessLog =
         { path: options.accessLogFile, format: 'json', percent: 100 },
         forwardingLogger({}),
       );
+const meter = options.metrics === true ? measuredAsByANode() : undefined;
 const store = new MemoryStore(options.apis);
 const routes = new RouteTable(store);
 const gateway = new Gateway({
@@ -67,6 +87,7 @@ const gateway = new Gateway({
   isDraining: () => draining,
   httpsPort: options.httpsPort ?? 8443,
   ...(accessLog === undefined ? {} : { accessLog }),
+  ...(meter === undefined ? {} : { meter }),
   ...(options.limits === undefined ? {} : { limits: options.limits }),
   ...(options.trustedIps === undefined ? {} : { trustedProxies: trustOnly(options.trustedIps) }),
   ...(options.refuseMisdirected === undefined
