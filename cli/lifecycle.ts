@@ -26,7 +26,7 @@ export async function runUntilSignal(
   running: RunningRole,
   { log, closeTimeoutMs, ignore = [] }: LifecycleOptions,
 ): Promise<number> {
-  toggleDebugOnSignal(log, running);
+  toggleDebugOnSignal(log);
   const stop = new Promise<StopSignal>((resolve) => {
     let stopping = false;
     for (const signal of stopSignals) {
@@ -68,11 +68,10 @@ async function closeWithin(
   return exitCode.failed;
 }
 
-function toggleDebugOnSignal(log: RootLogger, running: RunningRole): void {
+function toggleDebugOnSignal(log: RootLogger): void {
   const configured = log.level === 'debug' ? 'info' : log.level;
   process.on('SIGUSR2', () => {
     log.level = log.level === 'debug' ? configured : 'debug';
-    running.logLevelChanged?.(log.level);
     log.info({ level: log.level }, 'log level changed');
   });
 }

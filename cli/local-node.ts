@@ -2,8 +2,8 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { LogLevel, Settings } from '../shared/config-schema.js';
+import type { RootLogger } from '../shared/create-logger.js';
 import { formatListenAddress } from '../shared/listen-address.js';
-import type { Logger } from '../shared/logger.js';
 import type { Listening, RunningRole } from '../shared/running.js';
 import type { LogLevelMessage, NodeReport, RunMessage } from './local-node-messages.js';
 
@@ -11,7 +11,7 @@ export interface LocalNodeOptions {
   /** The node's settings; the join token is added here. */
   readonly settings: Settings;
   readonly issueJoinToken: () => Promise<string>;
-  readonly log: Logger;
+  readonly log: RootLogger;
 }
 
 const entry = fileURLToPath(new URL('./main.js', import.meta.url));
@@ -27,11 +27,8 @@ const longestDelayMs = 800;
 export async function startLocalNode(options: LocalNodeOptions): Promise<RunningRole> {
   const node = new LocalNode(options);
   const listening = await node.start();
-  return {
-    listening,
-    close: () => node.close(),
-    logLevelChanged: (level) => node.setLogLevel(level),
-  };
+  options.log.onLevelChange((level) => node.setLogLevel(level));
+  return { listening, close: () => node.close() };
 }
 
 class LocalNode {

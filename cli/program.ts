@@ -11,6 +11,7 @@ import { dataPlaneCommand } from './commands/data-plane.js';
 import { eventsCommand } from './commands/events.js';
 import { importCommand } from './commands/import.js';
 import { logCommand } from './commands/log.js';
+import { logLevelCommand } from './commands/log-level.js';
 import { nodeCommand } from './commands/node.js';
 import { rollbackCommand } from './commands/rollback.js';
 import { startCommand } from './commands/start.js';
@@ -31,6 +32,7 @@ export function createProgram(roles: Roles, io: Io = standardIo): Command {
     .addCommand(controlPlaneCommand(roles, io))
     .addCommand(dataPlaneCommand(roles, io))
     .addCommand(logCommand(io))
+    .addCommand(logLevelCommand(io))
     .addCommand(vaultCommand(io))
     .addCommand(configCommand(io))
     .addCommand(statusCommand(io))

@@ -1,5 +1,5 @@
 import type { GatewayConfig } from '../shared/config.js';
-import type { Logger } from '../shared/logger.js';
+import type { RootLogger } from '../shared/create-logger.js';
 import type { RunningControlPlane, RunningRole } from '../shared/running.js';
 
 /**
@@ -8,6 +8,6 @@ import type { RunningControlPlane, RunningRole } from '../shared/running.js';
  * load the engine).
  */
 export interface Roles {
-  startControlPlane(config: GatewayConfig, log: Logger): Promise<RunningControlPlane>;
-  startDataPlane(config: GatewayConfig, log: Logger): Promise<RunningRole>;
+  startControlPlane(config: GatewayConfig, log: RootLogger): Promise<RunningControlPlane>;
+  startDataPlane(config: GatewayConfig, log: RootLogger): Promise<RunningRole>;
 }

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Closing, startOrClose } from '../shared/closing.js';
 import type { GatewayConfig } from '../shared/config.js';
+import type { RootLogger } from '../shared/create-logger.js';
 import type { ApiId } from '../shared/gateway-model.js';
 import type { Logger } from '../shared/logger.js';
 import type { Listening, RunningControlPlane } from '../shared/running.js';
@@ -13,6 +14,7 @@ import { isUuid } from './admin-api/ids.js';
 import { addConsoleRoutes } from './admin-api/routes/console.js';
 import { addHistoryRoutes } from './admin-api/routes/history.js';
 import { addHostRoutes } from './admin-api/routes/hosts.js';
+import { addLogLevelRoutes } from './admin-api/routes/log-level.js';
 import { addMasterKeyRoutes } from './admin-api/routes/master-key.js';
 import { addNodeServedRoute } from './admin-api/routes/node-served.js';
 import { addNodeRoutes } from './admin-api/routes/nodes.js';
@@ -55,14 +57,14 @@ const sharedVaultGraceMs = 60_000;
  */
 export function startControlPlane(
   config: GatewayConfig,
-  logger: Logger,
+  logger: RootLogger,
 ): Promise<RunningControlPlane> {
   return startOrClose(logger, (closing) => start(config, logger, closing));
 }
 
 async function start(
   config: GatewayConfig,
-  logger: Logger,
+  logger: RootLogger,
   closing: Closing,
 ): Promise<RunningControlPlane> {
   const clock = Date.now;
@@ -160,6 +162,7 @@ async function start(
     extensions: [
       access.extend,
       (server) => addMetricsRoutes(server, metrics),
+      (server, context) => addLogLevelRoutes(server, context, logger),
       (server, context) =>
         addNodeRoutes(server, context, {
           registry,

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Closing, startOrClose } from '../shared/closing.js';
 import type { GatewayConfig } from '../shared/config.js';
+import type { RootLogger } from '../shared/create-logger.js';
 import { joinTokenOf } from '../shared/join-token-source.js';
 import type { Logger } from '../shared/logger.js';
 import type { Listening, RunningRole } from '../shared/running.js';
@@ -27,13 +28,13 @@ const firstSnapshotWaitMs = 2000;
  * Composition root of a data-plane node: joins its cluster once, serves what its store holds, and
  * follows a control plane. It is the supervisor; the TLS engine runs in the processes that it forks.
  */
-export function startDataPlane(config: GatewayConfig, logger: Logger): Promise<RunningRole> {
+export function startDataPlane(config: GatewayConfig, logger: RootLogger): Promise<RunningRole> {
   return startOrClose(logger, (closing) => start(config, logger, closing));
 }
 
 async function start(
   config: GatewayConfig,
-  logger: Logger,
+  logger: RootLogger,
   closing: Closing,
 ): Promise<RunningRole> {
   const engine = await checkEngineBuild(config.engineSha256);
@@ -108,11 +109,8 @@ async function start(
     closing.add(() => status.close());
     listening.push({ what: 'nodeStatus', address: status.address });
   }
-  return {
-    listening,
-    close: () => closing.run(),
-    logLevelChanged: (level) => supervisor.setLogLevel(level),
-  };
+  logger.onLevelChange((level) => supervisor.setLogLevel(level));
+  return { listening, close: () => closing.run() };
 }
 
 /** Damage that a torn file did to single entries is found after the start, and mended by a full snapshot. */

@@ -285,7 +285,7 @@ const properties = {
   log_level: oneOf(
     logLevels,
     'info',
-    'Signal SIGUSR2 switches a running process to `debug` and back.',
+    '`signet log-level` changes it while running; signal SIGUSR2 switches to `debug` and back.',
   ),
 };
 

@@ -6,6 +6,8 @@ import { redacted, redactedPaths, redactPrivateKeys } from './redact.js';
 /** A logger whose level, and that of all its children, can change while the process runs. */
 export interface RootLogger extends Logger {
   level: LogLevel;
+  /** Calls back whenever the level changes, for what else in this process's charge has one. */
+  onLevelChange(changed: (level: LogLevel) => void): void;
 }
 
 export interface LoggerOptions {
@@ -33,15 +35,20 @@ export function createLogger({ level, role, to, fd = 2 }: LoggerOptions): RootLo
     },
     to ?? destination({ dest: fd, sync: true }),
   );
-  return new SwitchableLogger(sink, { level });
+  return new SwitchableLogger(sink, { level, watchers: [] });
+}
+
+interface Threshold {
+  level: LogLevel;
+  readonly watchers: ((level: LogLevel) => void)[];
 }
 
 /** Children of a pino logger keep the level they were born with; these share one threshold. */
 class SwitchableLogger implements RootLogger {
   readonly #sink: PinoLogger;
-  readonly #shared: { level: LogLevel };
+  readonly #shared: Threshold;
 
-  constructor(sink: PinoLogger, shared: { level: LogLevel }) {
+  constructor(sink: PinoLogger, shared: Threshold) {
     this.#sink = sink;
     this.#shared = shared;
   }
@@ -50,7 +57,12 @@ class SwitchableLogger implements RootLogger {
     return this.#shared.level;
   }
   set level(level: LogLevel) {
+    if (level === this.#shared.level) return;
     this.#shared.level = level;
+    for (const changed of this.#shared.watchers) changed(level);
+  }
+  onLevelChange(changed: (level: LogLevel) => void): void {
+    this.#shared.watchers.push(changed);
   }
 
   debug(fields: object, message: string): void {

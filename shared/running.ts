@@ -1,4 +1,3 @@
-import type { LogLevel } from './config-schema.js';
 import type { ListenAddress } from './listen-address.js';
 
 /** A listener that is up, with the port that the system chose where 0 was asked for. */
@@ -15,8 +14,6 @@ export interface RunningRole {
    * Called once.
    */
   close(): Promise<void>;
-  /** The process logs at another level from now on, and so should what it has started. */
-  logLevelChanged?(level: LogLevel): void;
 }
 
 export interface RunningControlPlane extends RunningRole {

@@ -47,9 +47,7 @@ async function runForParent(roles: Roles): Promise<number> {
   try {
     const running = await roles.startDataPlane(config, log);
     process.on('message', (message: LogLevelMessage) => {
-      if (message.kind !== 'log-level') return;
-      log.level = message.level;
-      running.logLevelChanged?.(message.level);
+      if (message.kind === 'log-level') log.level = message.level;
     });
     tellParent({ kind: 'running', listening: running.listening });
     const code = await runUntilSignal(running, {

@@ -1,8 +1,7 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { createLogger } from '../../shared/create-logger.js';
+import { createLogger, type RootLogger } from '../../shared/create-logger.js';
 import { formatListenAddress } from '../../shared/listen-address.js';
-import type { Logger } from '../../shared/logger.js';
 import type { RunningRole } from '../../shared/running.js';
 import { addConfigFlags, flagsBySetting } from '../config-flags.js';
 import { handOverFirstToken } from '../first-token.js';
@@ -35,7 +34,7 @@ export function startCommand(roles: Roles, io: Io = standardIo): Command {
 async function startAllInOne(
   roles: Roles,
   { config, settings }: LoadedConfig,
-  { log, io }: { readonly log: Logger; readonly io: Io },
+  { log, io }: { readonly log: RootLogger; readonly io: Io },
 ): Promise<RunningRole> {
   const controlPlane = await roles.startControlPlane(config, log);
   try {
@@ -60,7 +59,6 @@ async function startAllInOne(
     });
     return {
       listening: [...node.listening, ...controlPlane.listening],
-      logLevelChanged: (level) => node.logLevelChanged?.(level),
       // The node drains first, while its control plane still answers it.
       close: async () => {
         await node.close();

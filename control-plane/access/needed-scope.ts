@@ -27,6 +27,8 @@ export function requirementOf(method: string, pattern: string | undefined): Requ
       return ['admin'];
     case 'events':
       return reads ? ['events'] : ['write'];
+    case 'log-level':
+      return reads ? ['read'] : ['admin'];
     case 'nodes':
       return reads ? ['nodes', 'read'] : ['nodes'];
     default:

@@ -6,7 +6,7 @@ import { page } from '../admin-api/pages.js';
 import { notFound, Refusal } from '../admin-api/refusal.js';
 import { addResource } from '../admin-api/resource.js';
 import type { FieldTable } from '../admin-api/schemas/fields.js';
-import { listQuerySchema, pageSchema } from '../admin-api/schemas/json-schema.js';
+import { type JsonSchema, listQuerySchema, pageSchema } from '../admin-api/schemas/json-schema.js';
 import type { Clock } from '../ports/clock.js';
 import { CredentialError } from './access-errors.js';
 import type { AccessStore } from './access-store.js';
@@ -36,6 +36,18 @@ const credentialSchema = {
   required: ['id', 'name', 'kind', 'scopes', 'created_at', 'created_by'],
 } as const;
 
+const requestSchema = {
+  type: 'object',
+  properties: {
+    name: { type: 'string', description: 'Named in every event that it leads to.' },
+    scopes: { type: 'array', items: { type: 'string' }, description: 'What it is good for.' },
+    expires_at: { type: 'integer', description: 'Milliseconds since the epoch; absent: never.' },
+    certificate: { type: 'string', description: 'PEM: its holder is let in, without a token.' },
+  },
+  required: ['name', 'scopes'],
+  additionalProperties: false,
+} as const satisfies JsonSchema;
+
 /** What a list of credentials can be narrowed by. */
 const filters = {
   id: { type: 'string', maxLength: 36, description: 'Of the credential.' },
@@ -43,8 +55,6 @@ const filters = {
   kind: { type: 'string', maxLength: 16, description: 'Token or certificate.' },
   created_by: { type: 'string', maxLength: 256, description: 'Who made it.' },
 } as const satisfies FieldTable;
-
-const fields = ['name', 'scopes', 'expires_at', 'certificate'];
 
 /** Credentials of the admin API: listed without their secrets, made, revoked. */
 export function addTokenRoutes(server: FastifyInstance, options: TokenRoutesOptions): void {
@@ -64,7 +74,11 @@ export function addTokenRoutes(server: FastifyInstance, options: TokenRoutesOpti
         },
       },
       POST: {
-        schema: { summary: 'Make a credential', response: { 201: credentialSchema } },
+        schema: {
+          summary: 'Make a credential',
+          body: requestSchema,
+          response: { 201: credentialSchema },
+        },
         unrecorded: true,
         handle: async ({ request, reply, parameters }) => {
           const { actor } = principalOf(request);
@@ -111,7 +125,8 @@ async function issue(store: AccessStore, parameters: RawObject, actor: string, n
 /** @throws CredentialError */
 function readRequest(parameters: RawObject, now: number): CredentialRequest {
   for (const name of parameters.keys()) {
-    if (!fields.includes(name)) throw new CredentialError(name, `${name} is an unknown field`);
+    if (!Object.hasOwn(requestSchema.properties, name))
+      throw new CredentialError(name, `${name} is an unknown field`);
   }
   const name = parameters.get('name');
   if (typeof name !== 'string') throw new CredentialError('name', 'name is required');

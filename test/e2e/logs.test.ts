@@ -57,6 +57,27 @@ describe('the log', { timeout: 60_000 }, () => {
     });
   });
 
+  it('takes its level from the admin API too, in every process', async () => {
+    const admin = new AdminClient(gateway.adminUrl);
+    const before = refused().length;
+    const change = (level: string) =>
+      admin.send('PUT', '/log-level', new URLSearchParams({ level }));
+    expect(await change('debug')).toMatchObject({ body: { level: 'debug' } });
+    await eventually(async () => {
+      await provoke();
+      expect(refused().length).toBeGreaterThan(before);
+    });
+    expect(lines().findLast(({ msg }) => msg === 'log level changes')).toMatchObject({
+      ...{ level: 'warn', from: 'info', to: 'debug' },
+    });
+    expect(await change('info')).toMatchObject({ status: 200 });
+    expect(await admin.send('GET', '/log-level')).toMatchObject({ body: { level: 'info' } });
+    expect(await change('loud')).toMatchObject({
+      status: 400,
+      body: { detail: 'level is one of debug, info, warn, error, silent' },
+    });
+  });
+
   it('is JSON, line by line, also where the engine prints something', async () => {
     process.kill(gateway.pid, 'SIGUSR2');
     await eventually(async () => {

@@ -129,6 +129,8 @@ describe('/openapi.json of a running control plane with a node', { timeout: 120_
     'POST /rollback': async () => ({ body: { revision: 1, api: (await bound()).api } }),
     'GET /master-key': async () => ({}),
     'POST /master-key/rotations': async () => ({ body: {} }),
+    'GET /log-level': async () => ({}),
+    'PUT /log-level': async () => ({ body: { level: 'warn' } }),
     'GET /hosts': async () => ({ query: 'order=expiry&bound=true&limit=1' }),
     'GET /hosts/{host}': async () => ({ path: await bound() }),
     'GET /overview': async () => ({}),
@@ -172,6 +174,14 @@ describe('/openapi.json of a running control plane with a node', { timeout: 120_
   it('has an example of every operation, and describes every one there is an example of', () => {
     const described = operations().map(([pattern]) => pattern);
     expect(new Set(Object.keys(examples))).toEqual(new Set(described));
+  });
+
+  it('describes the body of every operation that takes one', async () => {
+    for (const [pattern, { requestBody }] of operations()) {
+      const { body = {} } = (await examples[pattern]?.()) ?? {};
+      const { properties = {} } = requestBody?.content['application/json']?.schema ?? {};
+      expect(Object.keys(properties), pattern).toEqual(expect.arrayContaining(Object.keys(body)));
+    }
   });
 
   it('is kept by every operation where it refuses', async () => {

@@ -149,7 +149,7 @@ async function readEverything(send: Send): Promise<void> {
   const paths = [
     ...['/', '/status', '/apis', '/plugins', '/plugins/enabled', '/plugins/schema/ssl', '/nodes'],
     ...['/apis/ec', '/apis/ec/plugins', '/events', '/state', '/hosts/ec.test/certificate'],
-    ...['/tokens', '/master-key'],
+    ...['/tokens', '/master-key', '/log-level'],
   ];
   for (const path of paths) expect([path, (await send('GET', path)).status]).toEqual([path, 200]);
 }

@@ -45,11 +45,12 @@ async function guarded(mode: AccessMode, more: Partial<AccessOptions> = {}) {
     reply.raw.writeHead(200).write('live\n');
   });
   app.get('/tokens', answerActor);
+  app.route({ method: ['GET', 'PUT'], url: '/log-level', handler: answerActor });
   onTestFinished(() => app.close());
   const issue = (name: string, ...scopes: CredentialRequest['scopes']) =>
     store.issue({ name, scopes }, 'test');
   const ask = (
-    method: 'GET' | 'POST' | 'PATCH' | 'DELETE' | 'OPTIONS',
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS',
     url: string,
     headers: Record<string, string> = {},
     remoteAddress = '192.0.2.1',
@@ -99,6 +100,9 @@ describe('a guarded admin API', () => {
     ['nodes', 'DELETE', '/nodes', 200],
     ['nodes', 'POST', '/apis', 403],
     ['admin', 'GET', '/tokens', 200],
+    ['read', 'GET', '/log-level', 200],
+    ['write', 'PUT', '/log-level', 403],
+    ['admin', 'PUT', '/log-level', 200],
     ['certificates:shop.test', 'POST', '/apis/shop/plugins', 200],
     ['certificates:shop.test', 'GET', '/apis/shop', 200],
     ['certificates:shop.test', 'PATCH', '/apis/shop', 403],

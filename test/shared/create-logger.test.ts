@@ -27,6 +27,16 @@ describe('createLogger', () => {
     expect(JSON.parse(lines[0] ?? '')).toMatchObject({ level: 'debug', role: 'test', part: 'x' });
   });
 
+  it('tells of changes of its level, and only of changes', () => {
+    const { log } = record();
+    const levels: string[] = [];
+    log.onLevelChange((level) => levels.push(level));
+    log.level = 'debug';
+    log.level = 'debug';
+    log.level = 'warn';
+    expect(levels).toEqual(['debug', 'warn']);
+  });
+
   it.each([
     { key: 'c2VjcmV0' },
     { certificate: { keyPem: 'c2VjcmV0' } },
