@@ -2,6 +2,8 @@
 export interface ProxyLimits {
   /** Name resolution, TCP and TLS handshake with one address of the upstream. */
   readonly connectTimeoutMs: number;
+  /** After which an address that has not answered is joined by the next one (RFC 8305 §5). */
+  readonly nextAddressAfterMs: number;
   /** From the request's last byte to the response's head. */
   readonly responseTimeoutMs: number;
   /** Between two pieces of a response body; the longest silence of an event stream. */
@@ -44,6 +46,7 @@ export interface ProxyLimits {
 
 export const defaultProxyLimits: ProxyLimits = {
   connectTimeoutMs: 10_000,
+  nextAddressAfterMs: 250,
   responseTimeoutMs: 300_000,
   responseIdleTimeoutMs: 600_000,
   upstreamWriteTimeoutMs: 60_000,

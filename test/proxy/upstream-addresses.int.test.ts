@@ -1,6 +1,8 @@
 import { createServer } from 'node:http';
+import { createServer as createTcpServer, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { afterEach, describe, expect, it } from 'vitest';
+import { createSecureContext } from 'node:tls';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { defaultProxyLimits } from '../../data-plane/proxy/proxy-limits.js';
 import { AddressBook } from '../../data-plane/proxy/upstream/address-book.js';
 import { systemRoots } from '../../data-plane/proxy/upstream/system-roots.js';
@@ -9,19 +11,26 @@ import { UpstreamPool } from '../../data-plane/proxy/upstream/upstream-pool.js';
 import { compileUpstream } from '../../data-plane/routing/upstream-target.js';
 import { RawUpstream } from './support/raw-upstream.js';
 import { useScene } from './support/scene.js';
+import { TlsFiles } from './support/tls-files.js';
 
 const scene = useScene();
+const named = new TlsFiles('DNS:up.test');
+afterAll(() => named.remove());
 const opened: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
   for (const close of opened.splice(0)) await close();
 });
 
 /** A pool for `up.test`, whose addresses and time a test sets. */
-async function poolOf(addresses: string[]) {
-  const upstream = await RawUpstream.start(() => undefined);
-  opened.push(() => upstream.close());
+async function poolOf(addresses: string[], tls?: TlsFiles) {
+  const upstream = await RawUpstream.start(() => undefined, tls);
+  const acquired: UpstreamConnection[] = [];
+  opened.push(async () => {
+    for (const connection of acquired) connection.destroy();
+    await upstream.close();
+  });
   const world = { addresses, now: 0, questions: 0 };
-  const limits = { ...defaultProxyLimits, upstreamKeepAliveMs: 1_000_000 };
+  const limits = { ...defaultProxyLimits, upstreamKeepAliveMs: 1_000_000, nextAddressAfterMs: 20 };
   const book = new AddressBook({
     now: () => world.now,
     ejectAfterFailures: limits.ejectAfterFailures,
@@ -31,26 +40,49 @@ async function poolOf(addresses: string[]) {
       return { addresses: world.addresses, ttlMs: 30_000 };
     },
   });
-  const target = compileUpstream({ upstreamUrl: `http://up.test:${upstream.port}` });
+  const scheme = tls === undefined ? 'http' : 'https';
+  const target = compileUpstream({ upstreamUrl: `${scheme}://up.test:${upstream.port}` });
   if (target?.endpoints[0] === undefined) throw new Error('no target');
   const pool = new UpstreamPool({
     target,
     endpoint: target.endpoints[0],
     addresses: book,
-    secureContext: undefined,
+    secureContext: tls && createSecureContext({ ca: tls.cert }),
     verifyCertificate: true,
     limits,
     now: () => world.now,
   });
   opened.push(() => pool.close());
-  const acquire = () =>
-    new Promise<UpstreamConnection>((resolve, reject) => {
+  const acquire = async () => {
+    const connection = await new Promise<UpstreamConnection>((resolve, reject) => {
       pool.acquire(
         { connected: resolve, unconnected: ({ detail }) => reject(new Error(detail)) },
         false,
       );
     });
-  return { pool, world, acquire };
+    acquired.push(connection);
+    return connection;
+  };
+  return { pool, world, acquire, upstream };
+}
+
+/** Takes connections and says nothing: a TLS handshake with it hangs. */
+async function silentServer(host: string, port: number) {
+  const sockets = new Set<Socket>();
+  const server = createTcpServer((socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    socket.on('error', () => socket.destroy());
+    socket.resume();
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(port, host, resolve);
+  });
+  opened.push(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return sockets;
 }
 
 describe('the addresses of an upstream', () => {
@@ -81,6 +113,51 @@ describe('the addresses of an upstream', () => {
     for (let i = 0; i < 12; i++) expect((await acquire()).address).toBe('127.0.0.1');
     expect(world.questions).toBe(1);
   });
+
+  it('are raced: one that hangs is joined by the next, which ends it', async () => {
+    const { world, acquire, upstream } = await poolOf(['127.0.0.2', '127.0.0.1'], named);
+    const hanging = await silentServer('127.0.0.2', upstream.port);
+    const connection = await acquire();
+    expect([connection.address, connection.isOpen]).toEqual(['127.0.0.1', true]);
+    await vi.waitUntil(() => hanging.size === 0);
+    // It goes last once that has happened to it several times.
+    for (let i = 0; i < 6; i++) await acquire();
+    const met = vi.fn();
+    hanging.add = met;
+    for (let i = 0; i < 4; i++) expect((await acquire()).address).toBe('127.0.0.1');
+    expect(met).not.toHaveBeenCalled();
+    expect(world.questions).toBe(1);
+  });
+
+  it('that all hang are given up together', async () => {
+    const { pool, world, acquire, upstream } = await poolOf(['127.0.0.2', '127.0.0.3'], named);
+    const hanging = [
+      await silentServer('127.0.0.2', upstream.port),
+      await silentServer('127.0.0.3', upstream.port),
+    ];
+    const given = expect(acquire()).rejects.toThrow('no connection in time');
+    await vi.waitUntil(() => hanging.every(({ size }) => size === 1));
+    world.now = defaultProxyLimits.connectTimeoutMs + 1;
+    pool.expire(world.now);
+    await given;
+    await vi.waitUntil(() => hanging.every(({ size }) => size === 0));
+    expect(pool.isEmpty).toBe(true);
+  });
+
+  it('alternate between the families, so that one without a route costs one try', async () => {
+    const addresses = ['2001:db8::1', '2001:db8::2', '2001:db8::3', '127.0.0.1', '127.0.0.2'];
+    const book = new AddressBook({
+      now: () => 0,
+      ejectAfterFailures: 3,
+      ejectForMs: 1000,
+      resolve: async () => ({ addresses, ttlMs: 30_000 }),
+    });
+    expect(await book.resolve('up.test')).toEqual([
+      ...['2001:db8::1', '127.0.0.1', '2001:db8::2', '127.0.0.2', '2001:db8::3'],
+    ]);
+    // The next connection begins with the next address.
+    expect(book.known('up.test')?.slice(0, 2)).toEqual(['2001:db8::2', '127.0.0.1']);
+  });
 });
 
 const hasIPv6 = Object.values(networkInterfaces())
@@ -88,6 +165,14 @@ const hasIPv6 = Object.values(networkInterfaces())
   .some((each) => each?.address === '::1');
 
 describe('an upstream at an IPv6 address', () => {
+  it.runIf(hasIPv6)('is reached at ::1 where IPv4 refuses, and the other way round', async () => {
+    const { acquire } = await poolOf(['::1', '127.0.0.1']);
+    for (let i = 0; i < 4; i++) expect((await acquire()).address).toBe('127.0.0.1');
+    const { upstream, acquire: acquireNext } = await poolOf(['127.0.0.2', '::1']);
+    await silentServer('::1', upstream.port);
+    for (let i = 0; i < 4; i++) expect((await acquireNext()).address).toBe('::1');
+  });
+
   const ask = async (port: number, api: object) => {
     const gateway = await scene.gateway({ apis: [{ host: 'a.test', upstream: '', ...api }] });
     const client = await scene.client(gateway.httpPort);

@@ -31,8 +31,9 @@ const maxTtlMs = 3_600_000;
 const maxNames = 10_000;
 
 /**
- * The addresses of upstreams: resolved once per time to live, handed out in turn, those that keep
- * failing last. A name whose renewal fails keeps its old addresses: an answer beats none.
+ * The addresses of upstreams: resolved once per time to live, handed out in turn, IPv6 and IPv4 by
+ * turns (RFC 8305 §4), those that keep failing last. A name whose renewal fails keeps its old
+ * addresses: an answer beats none.
  */
 export class AddressBook {
   readonly #options: AddressBookOptions;
@@ -111,12 +112,25 @@ export class AddressBook {
   #inTurn(addresses: readonly string[]): readonly string[] {
     if (addresses.length < 2) return addresses;
     const first = this.#turn++ % addresses.length;
-    const rotated = [...addresses.slice(first), ...addresses.slice(0, first)];
+    const rotated = byTurns([...addresses.slice(first), ...addresses.slice(0, first)]);
     if (this.#health.size === 0) return rotated;
     const now = this.#options.now();
     const ejected = (address: string) => (this.#health.get(address)?.ejectedUntil ?? 0) > now;
     return [...rotated.filter((a) => !ejected(a)), ...rotated.filter(ejected)];
   }
+}
+
+/** The families alternate, the first one's first: where one of them leads nowhere, the other is next. */
+function byTurns(addresses: readonly string[]): readonly string[] {
+  const isFirst = (address: string) => isIP(address) === isIP(addresses[0] ?? '');
+  const ours = addresses.filter(isFirst);
+  const others = addresses.filter((address) => !isFirst(address));
+  if (others.length === 0) return addresses;
+  const longest = Math.max(ours.length, others.length);
+  return Array.from({ length: longest }, (_, n) => [
+    ...ours.slice(n, n + 1),
+    ...others.slice(n, n + 1),
+  ]).flat();
 }
 
 function dropOldest(map: Map<string, unknown>): void {

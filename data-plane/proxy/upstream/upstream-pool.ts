@@ -1,8 +1,9 @@
 import type { SecureContext } from 'node:tls';
 import type { Endpoint, UpstreamTarget } from '../../routing/upstream-target.js';
-import { kindOfSocketError, type ProxyErrorKind } from '../proxy-error.js';
+import { kindOfSocketError } from '../proxy-error.js';
 import type { ProxyLimits } from '../proxy-limits.js';
 import type { AddressBook } from './address-book.js';
+import { type AttemptOwner, ConnectionAttempt } from './connection-attempt.js';
 import {
   type ConnectionFailure,
   type ConnectionOwner,
@@ -35,24 +36,15 @@ export interface PoolOptions {
   readonly onOutcome?: (outcome: number | ConnectionFailure) => void;
 }
 
-/** A connection on its way: which addresses are left to try, and until when. */
-interface Attempt {
-  readonly addresses: readonly string[];
-  next: number;
-  connection: UpstreamConnection | undefined;
-  deadline: number;
-  lastFailure: ConnectionFailure | undefined;
-}
-
 /**
- * The connections of one endpoint: bounded, the most recently used first. A new connection tries the
- * endpoint's addresses one after the other; whoever has waited longest gets what becomes free.
+ * The connections of one endpoint: bounded, the most recently used first; whoever has waited longest
+ * gets what becomes free.
  */
-export class UpstreamPool implements ConnectionOwner, ConnectionSource {
+export class UpstreamPool implements ConnectionOwner, ConnectionSource, AttemptOwner {
   readonly #options: PoolOptions;
   readonly #idle: UpstreamConnection[] = [];
   readonly #waiting: ConnectionSeeker[] = [];
-  readonly #attempts = new Set<Attempt>();
+  readonly #attempts = new Set<ConnectionAttempt>();
   #connections = 0;
 
   constructor(options: PoolOptions) {
@@ -66,7 +58,8 @@ export class UpstreamPool implements ConnectionOwner, ConnectionSource {
 
   /** Requests that use a connection or wait for one. */
   get load(): number {
-    const connecting = this.#attempts.size - this.#resolving();
+    let connecting = 0;
+    for (const attempt of this.#attempts) connecting += attempt.connecting;
     return this.#connections - connecting - this.#idle.length + this.#waiting.length;
   }
 
@@ -103,16 +96,7 @@ export class UpstreamPool implements ConnectionOwner, ConnectionSource {
     const isOver = (connection: UpstreamConnection) =>
       connection.expiresAt < now || !addresses.holds(endpoint.host, connection.address);
     for (const connection of this.#idle.filter(isOver)) connection.destroy();
-    for (const attempt of this.#attempts) {
-      if (attempt.deadline >= now) continue;
-      const detail = 'no connection in time';
-      if (attempt.connection !== undefined) {
-        attempt.connection.destroy({ kind: 'connection_timeout', detail });
-      } else {
-        attempt.lastFailure = { kind: 'dns_timeout', detail };
-        this.#abandon(attempt, 'dns_timeout');
-      }
-    }
+    for (const attempt of this.#attempts) attempt.expire(now);
   }
 
   /** Closes every unused connection and makes the rest close after use. */
@@ -122,9 +106,12 @@ export class UpstreamPool implements ConnectionOwner, ConnectionSource {
 
   connected(connection: UpstreamConnection): void {
     const attempt = this.#attemptOf(connection);
-    if (attempt !== undefined) this.#attempts.delete(attempt);
-    this.#options.addresses.succeeded(connection.address);
     const seeker = this.#waiting.shift();
+    if (attempt !== undefined) {
+      this.#attempts.delete(attempt);
+      attempt.won(connection);
+    }
+    this.#options.addresses.succeeded(connection.address);
     if (seeker === undefined) this.#keep(connection);
     else seeker.connected(connection, false);
   }
@@ -145,18 +132,51 @@ export class UpstreamPool implements ConnectionOwner, ConnectionSource {
     if (index !== -1) this.#idle.splice(index, 1);
     const attempt = this.#attemptOf(connection);
     if (attempt !== undefined) {
-      attempt.connection = undefined;
-      attempt.lastFailure = failure;
-      this.#options.addresses.failed(connection.address);
-      this.#tryNext(attempt);
+      attempt.closed(connection, failure);
     } else if (index === -1 && failure !== undefined && !isStale(connection, failure)) {
       this.#options.onOutcome?.(failure);
     }
     this.#connectIfNeeded();
   }
 
-  #attemptOf(connection: UpstreamConnection): Attempt | undefined {
-    for (const attempt of this.#attempts) if (attempt.connection === connection) return attempt;
+  // --- AttemptOwner ---
+
+  isWanted(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  hasRoom(): boolean {
+    return this.#connections < this.#options.limits.maxConnectionsPerUpstream;
+  }
+
+  open(address: string): UpstreamConnection {
+    const { target, endpoint, secureContext, verifyCertificate, limits } = this.#options;
+    this.#connections++;
+    return new UpstreamConnection({
+      target,
+      address,
+      port: endpoint.port,
+      secureContext,
+      verifyCertificate,
+      maxResponseHeadBytes: limits.maxResponseHeadBytes,
+      owner: this,
+    });
+  }
+
+  addressFailed(address: string): void {
+    this.#options.addresses.failed(address);
+  }
+
+  /** The request that has waited longest is told. */
+  attemptFailed(attempt: ConnectionAttempt, failure: ConnectionFailure | undefined): void {
+    if (!this.#attempts.delete(attempt)) return;
+    if (failure !== undefined) this.#options.onOutcome?.(failure);
+    const nothingTried = { kind: 'destination_unavailable', detail: 'no address to try' } as const;
+    this.#waiting.shift()?.unconnected(failure ?? nothingTried);
+  }
+
+  #attemptOf(connection: UpstreamConnection): ConnectionAttempt | undefined {
+    for (const attempt of this.#attempts) if (attempt.has(connection)) return attempt;
     return undefined;
   }
 
@@ -191,70 +211,28 @@ export class UpstreamPool implements ConnectionOwner, ConnectionSource {
 
   #resolving(): number {
     let resolving = 0;
-    for (const attempt of this.#attempts) if (attempt.connection === undefined) resolving++;
+    for (const attempt of this.#attempts) if (attempt.connecting === 0) resolving++;
     return resolving;
   }
 
   #connect(): void {
     const { endpoint, addresses } = this.#options;
+    const attempt = new ConnectionAttempt(this, this.#options);
+    this.#attempts.add(attempt);
     const known = addresses.known(endpoint.host);
     if (known !== undefined) {
-      this.#start(known);
+      attempt.race(known);
       return;
     }
-    const attempt = this.#newAttempt([]);
     addresses.resolve(endpoint.host).then(
       (resolved) => {
-        if (!this.#attempts.delete(attempt)) return;
-        this.#start(resolved);
+        if (this.#attempts.has(attempt)) attempt.race(resolved);
       },
       (error: NodeJS.ErrnoException) => {
-        attempt.lastFailure = {
-          kind: kindOfSocketError(error.code ?? 'ENOTFOUND', true),
-          detail: error.code ?? 'resolution failed',
-        };
-        this.#abandon(attempt, 'dns_error');
+        const kind = kindOfSocketError(error.code ?? 'ENOTFOUND', true);
+        this.attemptFailed(attempt, { kind, detail: error.code ?? 'resolution failed' });
       },
     );
-  }
-
-  #start(addresses: readonly string[]): void {
-    this.#tryNext(this.#newAttempt(addresses));
-  }
-
-  #newAttempt(addresses: readonly string[]): Attempt {
-    const deadline = this.#options.now() + this.#options.limits.connectTimeoutMs;
-    const attempt = { addresses, next: 0, connection: undefined, deadline, lastFailure: undefined };
-    this.#attempts.add(attempt);
-    return attempt;
-  }
-
-  #tryNext(attempt: Attempt): void {
-    const { target, endpoint, secureContext, verifyCertificate, limits, now } = this.#options;
-    const address = attempt.addresses[attempt.next++];
-    if (address === undefined || this.#waiting.length === 0) {
-      this.#abandon(attempt, 'destination_unavailable');
-      return;
-    }
-    attempt.deadline = now() + limits.connectTimeoutMs;
-    this.#connections++;
-    attempt.connection = new UpstreamConnection({
-      target,
-      address,
-      port: endpoint.port,
-      secureContext,
-      verifyCertificate,
-      maxResponseHeadBytes: limits.maxResponseHeadBytes,
-      owner: this,
-    });
-  }
-
-  /** No address answered: the request that has waited longest is told. */
-  #abandon(attempt: Attempt, kind: ProxyErrorKind): void {
-    if (!this.#attempts.delete(attempt)) return;
-    const failure = attempt.lastFailure ?? { kind, detail: 'no address left to try' };
-    if (attempt.lastFailure !== undefined) this.#options.onOutcome?.(failure);
-    this.#waiting.shift()?.unconnected(failure);
   }
 }
 
