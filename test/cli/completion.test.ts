@@ -1,8 +1,13 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { commandTable } from '../../cli/completion/command-table.js';
 import { completionScript, shells } from '../../cli/completion/scripts.js';
 import { createProgram, withDescendants } from '../../cli/program.js';
+import { completedByZsh, offeredByFish } from '../support/completing-shells.js';
+import { isInstalled } from '../support/installed.js';
 import { runCommand } from '../support/run-command.js';
+import { temporaryDirectory } from '../support/temporary-directory.js';
 
 const program = createProgram({
   startControlPlane: () => Promise.reject(new Error('not here')),
@@ -33,6 +38,34 @@ describe('completion', () => {
     expect(await offered('signet', 'cert', 'list', '--token-file', '/etc/host')).toContain(
       '/etc/hosts',
     );
+  });
+
+  it.skipIf(!isInstalled('zsh'))('completes in an interactive zsh (needs zsh)', async () => {
+    const completed = {
+      'signet ce': 'signet cert ',
+      'signet cert li': 'signet cert list ',
+      'signet cert list --exp': 'signet cert list --expiring ',
+      'signet import --format n': 'signet import --format nginx ',
+      'signet start --log-level w': 'signet start --log-level warn ',
+      'signet completion z': 'signet completion zsh ',
+      'signet cert list --token-file /etc/hostn': 'signet cert list --token-file /etc/hostname ',
+    };
+    const script = completionScript('zsh', table);
+    expect(
+      await completedByZsh(await temporaryDirectory(), script, Object.keys(completed)),
+    ).toEqual(Object.values(completed));
+  });
+
+  it.skipIf(!isInstalled('fish'))('is offered by fish (needs fish)', async () => {
+    const file = join(await temporaryDirectory(), 'signet.fish');
+    await writeFile(file, completionScript('fish', table));
+    const offered = (line: string) => offeredByFish(file, line);
+    expect(await offered('signet ce')).toEqual(['cert']);
+    expect(await offered('signet cert ')).toEqual(['check', 'list', 'self-signed']);
+    expect(await offered('signet cert list --exp')).toEqual(['--expiring']);
+    expect(await offered('signet import --format n')).toEqual(['nginx']);
+    expect(await offered('signet start --log-level w')).toEqual(['warn']);
+    expect(await offered('signet cert list --token-file /etc/hostn')).toEqual(['/etc/hostname']);
   });
 
   it.each(shells)('has every command and flag for %s', (shell) => {
