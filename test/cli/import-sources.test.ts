@@ -1,12 +1,10 @@
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ImportPlan, planImport, textsOf } from '../../cli/import/plan-import.js';
-import readPemTexts from '../../cli/import/read-pem-texts.js';
-import { readSource } from '../../cli/import/sources/read-source.js';
-import type { SourceFormat } from '../../cli/import/sources/source.js';
+import type { ImportPlan } from '../../cli/import/plan-import.js';
 import { caddyFolder, certbotFolder, haproxyFile } from '../support/certificate-folders.js';
-import { OpensslBench, type Pair } from '../support/openssl.js';
+import { OpensslBench } from '../support/openssl.js';
+import { boundBy, planned, write, writePair } from '../support/planned-import.js';
 import { ScratchDirectory } from '../support/scratch-directory.js';
 import { TestCa } from '../support/test-ca.js';
 
@@ -17,28 +15,6 @@ beforeAll(async () => {
   ca = await TestCa.create();
 });
 afterAll(() => directory.remove());
-
-async function write(path: string, text: string): Promise<string> {
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, text);
-  return path;
-}
-
-async function writePair(stem: string, { cert, key }: Pair): Promise<void> {
-  await write(`${stem}.crt`, cert);
-  await write(`${stem}.key`, key);
-}
-
-async function plan(path: string, format?: SourceFormat): Promise<ImportPlan & { format: string }> {
-  const source = await readSource(path, format);
-  const contents = await readPemTexts(textsOf(source));
-  return { format: source.format, ...planImport(source, [contents], Date.now()) };
-}
-
-/** Host → fingerprint of what would be bound to it. */
-function boundBy({ uploads }: ImportPlan): Record<string, string> {
-  return Object.fromEntries(uploads.map(({ host, fingerprint256 }) => [host, fingerprint256]));
-}
 
 function reasons({ refused }: ImportPlan): string {
   return refused.map(({ what, reason }) => `${what}: ${reason}`).join('\n');
@@ -52,7 +28,7 @@ describe('certbot', () => {
     await write(join(root, 'archive/a.test/fullchain0.pem'), old.cert);
     await write(join(root, 'live/README'), 'These are your certificates.');
     for (const path of [root, join(root, 'live')]) {
-      const found = await plan(path);
+      const found = await planned(path);
       expect(found).toMatchObject({ format: 'certbot', refused: [] });
       expect(boundBy(found)).toEqual({ 'a.test': current.fingerprint256 });
     }
@@ -69,7 +45,7 @@ describe('certbot', () => {
     await symlink('../../../elsewhere/stolen.key', join(live, 'privkey.pem'));
     await mkdir(join(root, 'live/gone.test'));
     await symlink('../../archive/gone/fullchain1.pem', join(root, 'live/gone.test/fullchain.pem'));
-    const found = await plan(root);
+    const found = await planned(root);
     expect(Object.keys(boundBy(found))).toEqual(['good.test']);
     expect(reasons(found)).toContain('live/stolen.test/privkey.pem: it is a link that leads out');
     expect(reasons(found)).toContain('live/gone.test/privkey.pem: it is not there');
@@ -86,7 +62,7 @@ describe('Caddy', () => {
       join(root, 'certificates/acme/half.test/half.test.crt'),
       (await ca.issue(['half.test'])).cert,
     );
-    const found = await plan(root);
+    const found = await planned(root);
     expect(found.format).toBe('caddy');
     expect(Object.keys(boundBy(found))).toEqual(['*.wild.test', 'one.test']);
     expect(reasons(found)).toMatch(/half\.test\.key: it is not there/);
@@ -106,7 +82,7 @@ describe('Caddy', () => {
       join(root, 'caddy.json'),
       JSON.stringify({ apps: { http: { servers: {} }, tls: { certificates } } }),
     );
-    const found = await plan(file);
+    const found = await planned(file);
     expect(found).toMatchObject({ format: 'caddy', refused: [] });
     expect(Object.keys(boundBy(found))).toEqual(['file.test', 'folder.test', 'inline.test']);
   });
@@ -116,7 +92,7 @@ describe('Caddy', () => {
       join(directory.path('caddyfile'), 'Caddyfile'),
       'a.test {\n\ttls /a.crt /a.key\n}\n',
     );
-    await expect(plan(file)).rejects.toThrow(/caddy adapt --config/);
+    await expect(planned(file)).rejects.toThrow(/caddy adapt --config/);
   });
 });
 
@@ -159,7 +135,7 @@ describe('nginx', () => {
       'server { listen 443 ssl; server_name not-included.test; }',
     );
     for (const path of [root, join(root, 'nginx.conf')]) {
-      const found = await plan(path);
+      const found = await planned(path);
       expect(found).toMatchObject({ format: 'nginx', refused: [] });
       expect(boundBy(found)).toEqual({
         'shop.test': shop.fingerprint256,
@@ -187,7 +163,7 @@ describe('nginx', () => {
        include missing.conf; include none/*.conf; include nginx.conf;
        }`,
     );
-    const found = await plan(root);
+    const found = await planned(root);
     expect(Object.keys(boundBy(found))).toEqual(['a.test']);
     const said = reasons(found);
     expect(said).toMatch(/nginx\.conf:2: its server_name is no host/);
@@ -203,7 +179,7 @@ describe('nginx', () => {
       join(directory.path('nginx-broken'), 'nginx.conf'),
       'http {\nserver {',
     );
-    await expect(plan(file)).rejects.toThrow(/nginx\.conf:2: a block is not closed/);
+    await expect(planned(file)).rejects.toThrow(/nginx\.conf:2: a block is not closed/);
   });
 });
 
@@ -237,7 +213,7 @@ backend b
   server s 10.0.0.1:443 ssl crt ${join(root, 'upstream.pem')}
 `,
     );
-    const found = await plan(root);
+    const found = await planned(root);
     expect(found.format).toBe('haproxy');
     expect(Object.keys(boundBy(found))).toEqual(
       ['*.b.listed.test', 'a.listed.test', 'apart.test', 'dir.test', 'stored.test'].sort((a, b) =>
@@ -253,9 +229,9 @@ backend b
     const root = directory.path('haproxy-plain');
     await haproxyFile(root, 'plain.test', await ca.issue(['plain.test']));
     const list = await write(join(root, 'list.txt'), 'plain.test.pem other.test\n');
-    expect(Object.keys(boundBy(await plan(list, 'haproxy')))).toEqual(['other.test']);
-    await expect(plan(list)).rejects.toThrow(/--format/);
-    expect((await plan(root, 'haproxy')).refused[0]?.what).toBe(list);
+    expect(Object.keys(boundBy(await planned(list, 'haproxy')))).toEqual(['other.test']);
+    await expect(planned(list)).rejects.toThrow(/--format/);
+    expect((await planned(root, 'haproxy')).refused[0]?.what).toBe(list);
   });
 });
 
@@ -298,7 +274,7 @@ certificates:
   snis: [{ name: lonely.test }]
 `,
     );
-    const found = await plan(file);
+    const found = await planned(file);
     expect(found.format).toBe('kong');
     expect(boundBy(found)).toEqual({
       '*.wild.test': wild.fingerprint256,
@@ -340,7 +316,7 @@ certificates:
         plugins: [{ name: 'ssl', api: 'off', enabled: false, config }],
       }),
     );
-    const found = await plan(file);
+    const found = await planned(file);
     expect(found.uploads).toEqual([
       expect.objectContaining({
         ...{ host: 'classic.test', fingerprint256 },
@@ -361,12 +337,12 @@ certificates:
       join(root, 'bomb.yml'),
       `l0: &l0 [lol, lol]\n${levels.join('\n')}\napis: *l9\n`,
     );
-    await expect(plan(bomb)).rejects.toThrow(/more aliases/);
+    await expect(planned(bomb)).rejects.toThrow(/more aliases/);
     const deep = await write(join(root, 'deep.yml'), `apis: ${'['.repeat(200_000)}`);
-    await expect(plan(deep)).rejects.toThrow(/deep\.yml/);
+    await expect(planned(deep)).rejects.toThrow(/deep\.yml/);
     const { key } = await ca.issue(['a.test']);
     const torn = await write(join(root, 'torn.yml'), `apis:\n- key: "${indented(key, 0)}\n`);
-    const failure = await plan(torn).then(String, String);
+    const failure = await planned(torn).then(String, String);
     expect(failure).toMatch(/torn\.yml:\d+:\d+ is not YAML/);
     expect(failure).not.toContain(key.split('\n')[1] ?? key);
   });
@@ -383,7 +359,7 @@ describe('a directory of anything', () => {
     }
     bench.dispose();
     await writePair(join(root, 'ec'), await ca.issue(['ec.test']));
-    expect((await plan(root)).advice).toEqual([
+    expect((await planned(root)).advice).toEqual([
       expect.stringMatching(/^2 of 3 hosts come with an RSA key: .* 3072 bits .* 7 times /),
     ]);
   });
@@ -399,7 +375,7 @@ describe('a directory of anything', () => {
     } finally {
       openssl.dispose();
     }
-    const found = await plan(root);
+    const found = await planned(root);
     expect(found).toMatchObject({ format: 'directory', refused: [] });
     expect(found.uploads[0]).toMatchObject({
       host: 'rsa.test',
@@ -408,10 +384,10 @@ describe('a directory of anything', () => {
   });
 
   it('says that a path is not there, or that its format is not known', async () => {
-    await expect(plan(directory.path('x').replace(/x$/, 'gone'))).rejects.toThrow(/there is no/);
+    await expect(planned(directory.path('x').replace(/x$/, 'gone'))).rejects.toThrow(/there is no/);
     const text = await write(join(directory.path('unknown'), 'text'), 'hello\n');
-    await expect(plan(text)).rejects.toThrow(/--format/);
+    await expect(planned(text)).rejects.toThrow(/--format/);
     const yaml = await write(join(directory.path('unknown'), 'other.yml'), 'a: 1\n');
-    await expect(plan(yaml)).rejects.toThrow(/neither/);
+    await expect(planned(yaml)).rejects.toThrow(/neither/);
   });
 });
