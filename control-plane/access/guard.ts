@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from '../../shared/logger.js';
 import type { Clock } from '../ports/clock.js';
@@ -11,6 +10,7 @@ import { concernsCertificates, namesHostsInBody, requirementOf } from './needed-
 import { OpenRequests } from './open-requests.js';
 import { isFromTrustedPage, isLoopbackHost } from './origin.js';
 import { Refusal } from './refusal.js';
+import { RefusalPace, type RefusalPaceOptions } from './refusal-pace.js';
 import { RequestLimiter, type RequestLimits } from './request-limiter.js';
 import { coversHost, isGranted, isLimitedToHosts, type Scope } from './scope.js';
 import { parseToken } from './token.js';
@@ -31,8 +31,13 @@ export interface AccessOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly guessLimits?: GuessLimits;
+  /** Of known callers. */
   readonly requestLimits?: RequestLimits;
+  readonly refusalPace?: RefusalPaceOptions;
 }
+
+/** Of one network without a credential: health checks and the console's files need no more. */
+const strangerLimits: RequestLimits = { perSecond: 100, burst: 500, concurrentPerCaller: 64 };
 
 const nobody: Principal = { actor: 'nobody', scopes: [] };
 const developer: Principal = { actor: developmentActor, scopes: ['admin'] };
@@ -58,12 +63,26 @@ export function guardAdminApi(app: FastifyInstance, options: AccessOptions): voi
       guard.admit(request, reply);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      await delay(error.heldMs);
+      await untilDue(guard.holdMs(), reply);
       return refuse(request, reply, error);
     }
     return undefined;
   });
   app.addHook('onClose', () => guard.close());
+}
+
+/** Or until the caller has gone: floods that do not wait for answers are not remembered either. */
+function untilDue(holdMs: number, { raw }: FastifyReply): Promise<void> {
+  return new Promise((resolve) => {
+    if (holdMs === 0) return resolve();
+    const end = () => {
+      clearTimeout(timer);
+      raw.off('close', end);
+      resolve();
+    };
+    const timer = setTimeout(end, holdMs);
+    raw.once('close', end);
+  });
 }
 
 function refuse(request: FastifyRequest, reply: FastifyReply, refusal: Refusal): FastifyReply {
@@ -76,6 +95,8 @@ class Guard {
   readonly #options: AccessOptions;
   readonly #guesses: GuessLimiter;
   readonly #requests: RequestLimiter;
+  readonly #strangers: RequestLimiter;
+  readonly #refusals: RefusalPace;
   readonly #open: OpenRequests;
   readonly #stopListening: () => void;
   #mode: AccessMode;
@@ -85,6 +106,8 @@ class Guard {
     this.#mode = options.mode;
     this.#guesses = new GuessLimiter(options.clock, options.guessLimits);
     this.#requests = new RequestLimiter(options.clock, options.requestLimits);
+    this.#strangers = new RequestLimiter(options.clock, strangerLimits);
+    this.#refusals = new RefusalPace(options.clock, options.refusalPace);
     this.#open = new OpenRequests();
     this.#stopListening = options.store.onChange(() => this.#open.review());
   }
@@ -94,22 +117,27 @@ class Guard {
     this.#open.close();
   }
 
+  /** How long the answer of one more refusal waits. */
+  holdMs(): number {
+    return this.#refusals.next();
+  }
+
   /** @throws Refusal */
   admit(request: FastifyRequest, reply: FastifyReply): void {
     if (this.#isDevelopment()) {
       this.#checkDeveloper(request);
-      this.#limit(developmentActor, request, reply);
+      limit(this.#requests, developmentActor, request, reply);
       this.#open.add(reply.raw, () => this.#isDevelopment());
       principals.set(request, developer);
       return;
     }
     const requirement = requirementOf(request.method, request.routeOptions.url);
     if (requirement === 'nothing') {
-      this.#limit(toNetwork(request.ip), request, reply);
+      limit(this.#strangers, toNetwork(request.ip), request, reply);
       return;
     }
     const credential = this.#authenticate(request);
-    this.#limit(credential.id, request, reply);
+    limit(this.#requests, credential.id, request, reply);
     if (!isGranted(credential.scopes, requirement) && !this.#coversApi(credential, request)) {
       throw Refusal.forbidden(`'${credential.name}' lacks the scope ${requirement.join(' or ')}`);
     }
@@ -172,17 +200,6 @@ class Guard {
     throw Refusal.unauthorized(`The credential '${name}' is ${verdict.status}`);
   }
 
-  #limit(caller: string, request: FastifyRequest, reply: FastifyReply): void {
-    const admission = this.#requests.admit(caller, bodyBytes(request));
-    if (!admission.admitted) {
-      throw Refusal.tooFast(`At most ${admission.limit}`, admission.retryAfterMs);
-    }
-    reply.raw.once('close', () => {
-      admission.release();
-      if (badRequest.has(reply.raw.statusCode)) this.#requests.chargeBadRequest(caller);
-    });
-  }
-
   #coversApi({ scopes }: Credential, request: FastifyRequest): boolean {
     const { url: pattern } = request.routeOptions;
     if (namesHostsInBody(request.method, pattern)) return isLimitedToHosts(scopes);
@@ -190,6 +207,27 @@ class Guard {
     const [nameOrId] = Object.values(request.params as Readonly<Record<string, string>>);
     return nameOrId !== undefined && coversHost(scopes, this.#options.requestHostOf(nameOrId));
   }
+}
+
+/** @throws Refusal */
+function limit(
+  limiter: RequestLimiter,
+  caller: string,
+  request: FastifyRequest,
+  { raw }: FastifyReply,
+): void {
+  const announced = bodyBytes(request);
+  const admission = limiter.admit(caller, announced);
+  if (!admission.admitted) {
+    throw Refusal.tooMany(`At most ${admission.limit}`, admission.retryAfterMs);
+  }
+  const { socket } = request.raw;
+  const before = socket.bytesRead;
+  raw.once('close', () => {
+    admission.release();
+    if (!badRequest.has(raw.statusCode)) return;
+    limiter.chargeBadRequest(caller, announced ?? socket.bytesRead - before);
+  });
 }
 
 function checkPage({ method, headers }: FastifyRequest): void {

@@ -11,6 +11,8 @@ export interface RequestLimits {
    * a second, bad ones, which cost the most to read, at 100.
    */
   readonly badRequestCost?: number;
+  /** For how many bytes of a refused body one more counts. Default 512: one of a megabyte takes a second. */
+  readonly badBytesPerRequest?: number;
   /** Requests of one caller under way at a time, open event streams included. Default 512. */
   readonly concurrentPerCaller?: number;
   /** Requests under way at a time, of all callers. Default 1,024. */
@@ -21,6 +23,9 @@ export interface RequestLimits {
 
 /** What a body of unknown length may come to: the admin API reads no more of one. */
 export const maxBodyBytes = 10 * 1024 * 1024;
+
+/** What many requests under way at once may come to, all of them bad. */
+const longestDebtSeconds = 10;
 
 /** Enough for an operator, scripts and importers; a flood of callers makes the oldest start afresh. */
 const maxCallers = 10_000;
@@ -49,6 +54,7 @@ export class RequestLimiter {
       perSecond: limits.perSecond ?? 2_000,
       burst: limits.burst ?? 4_000,
       badRequestCost: limits.badRequestCost ?? 20,
+      badBytesPerRequest: limits.badBytesPerRequest ?? 512,
       concurrentPerCaller: limits.concurrentPerCaller ?? 512,
       concurrent: limits.concurrent ?? 1_024,
       bodyBytes: limits.bodyBytes ?? 128 * 1024 * 1024,
@@ -91,11 +97,16 @@ export class RequestLimiter {
     };
     return { admitted: true, release };
   }
-  /** The rest of the price of a request of `name` whose content was refused; debts are bounded. */
-  chargeBadRequest(name: string): void {
-    const { perSecond, badRequestCost } = this.#limits;
+
+  /**
+   * The rest of the price of a request of `name` whose content was refused; debts are bounded.
+   * @param bytes of its body
+   */
+  chargeBadRequest(name: string, bytes: number): void {
+    const { perSecond, badRequestCost, badBytesPerRequest } = this.#limits;
     const caller = this.#refilled(name);
-    caller.tokens = Math.max(-perSecond, caller.tokens - (badRequestCost - 1));
+    const price = badRequestCost - 1 + Math.min(bytes, maxBodyBytes) / badBytesPerRequest;
+    caller.tokens = Math.max(-perSecond * longestDebtSeconds, caller.tokens - price);
   }
 
   #refilled(name: string): Caller {

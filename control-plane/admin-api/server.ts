@@ -64,6 +64,9 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ad
       .header('server', options.product)
       .header('access-control-allow-origin', '*')
       .header('x-request-id', request.id);
+  });
+  // After what extensions hook to a request: these answers too are for those who are let in.
+  server.addHook('preParsing', async (request, reply) => {
     if (request.method === 'OPTIONS') {
       return reply
         .code(204)

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { AccessStore } from '../../control-plane/access/access-store.js';
@@ -207,6 +209,46 @@ describe('a guarded admin API', () => {
     const statuses: number[] = [];
     for (let i = 0; i < 3; i++) statuses.push((await ask('GET', '/bad', as(token))).statusCode);
     expect(statuses).toEqual([400, 400, 429]);
+  });
+
+  it('answers a flood of strangers late, and known callers meanwhile', async () => {
+    const refusalPace = { perSecond: 4, burst: 2 };
+    const { issue, ask, as } = await guarded('guarded', { refusalPace });
+    const { token } = await issue('one', 'read');
+    const answered: string[] = [];
+    const note = async (who: string, asked: ReturnType<typeof ask>) => {
+      answered.push(`${who} ${(await asked).statusCode}`);
+    };
+    await note('first', ask('GET', '/'));
+    await note('second', ask('GET', '/', as(wrongToken)));
+    const third = note('third', ask('GET', '/'));
+    await note('known', ask('GET', '/', as(token)));
+    await third;
+    expect(answered).toEqual(['first 401', 'second 401', 'known 200', 'third 401']);
+  });
+
+  it('holds no answer for a caller who has gone', async () => {
+    const refusalPace = { perSecond: 0.001, burst: 0, longestMs: 600_000 };
+    const { app } = await guarded('guarded', { refusalPace });
+    const answered = new Promise<void>((resolve) => {
+      app.addHook('onSend', async () => resolve());
+    });
+    const url = new URL(await app.listen({ port: 0, host: '127.0.0.1' }));
+    const arrived = once(app.server, 'request');
+    const caller = connect(Number(url.port), url.hostname);
+    caller.write('GET /apis HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await arrived;
+    caller.destroy();
+    await answered;
+  });
+
+  it('lets strangers ask for little more than health, each network for itself', async () => {
+    const { ask } = await guarded('guarded');
+    const statuses: number[] = [];
+    for (let i = 0; i < 501; i++) statuses.push((await ask('GET', '/ready')).statusCode);
+    expect(statuses.lastIndexOf(200)).toBe(499);
+    expect(statuses.at(-1)).toBe(429);
+    expect((await ask('GET', '/ready', {}, '192.0.2.2')).statusCode).toBe(200);
   });
 });
 

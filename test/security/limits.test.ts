@@ -3,6 +3,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { limitConnections } from '../../control-plane/access/connection-limiter.js';
 import { GuessLimiter, toNetwork } from '../../control-plane/access/guess-limiter.js';
+import { RefusalPace } from '../../control-plane/access/refusal-pace.js';
 import { maxBodyBytes, RequestLimiter } from '../../control-plane/access/request-limiter.js';
 
 const MiB = 1024 * 1024;
@@ -45,15 +46,47 @@ describe('a caller of bad requests', () => {
     const limiter = new RequestLimiter(() => time.now, limits);
     const bad = () => {
       const { admitted } = limiter.admit('a', 0);
-      if (admitted) limiter.chargeBadRequest('a');
+      if (admitted) limiter.chargeBadRequest('a', 0);
       return admitted;
     };
     expect(Array.from({ length: 12 }, bad).filter(Boolean)).toHaveLength(10);
-    for (let i = 0; i < 100; i++) limiter.chargeBadRequest('a');
-    expect(limiter.admit('a', 0)).toMatchObject({ admitted: false, retryAfterMs: 1_010 });
+    for (let i = 0; i < 100; i++) limiter.chargeBadRequest('a', 0);
+    expect(limiter.admit('a', 0)).toMatchObject({ admitted: false, retryAfterMs: 10_010 });
     expect(limiter.admit('b', 0).admitted).toBe(true);
-    time.now = 1_010;
+    time.now = 10_010;
     expect(limiter.admit('a', 0).admitted).toBe(true);
+  });
+
+  it('pays for the bytes of what was refused', () => {
+    const limits = { perSecond: 1_000, burst: 1_000, badRequestCost: 1, badBytesPerRequest: 1_024 };
+    const limiter = new RequestLimiter(() => 0, limits);
+    limiter.chargeBadRequest('a', MiB);
+    expect(limiter.admit('a', 0)).toMatchObject({ admitted: false, retryAfterMs: 25 });
+    limiter.chargeBadRequest('b', 2 ** 50);
+    expect(limiter.admit('b', 0)).toMatchObject({ admitted: false, retryAfterMs: 9_241 });
+  });
+});
+
+describe('the pace of refusals', () => {
+  it('lets a few be answered at once, and puts a flood in a row', () => {
+    const time = { now: 1_000 };
+    const pace = new RefusalPace(() => time.now, { perSecond: 10, burst: 3, longestMs: 500 });
+    const next = () => pace.next();
+    expect(Array.from({ length: 10 }, next)).toEqual([0, 0, 0, 100, 200, 300, 400, 500, 500, 500]);
+    time.now += 450;
+    expect(next()).toBe(150);
+    time.now += 10_000;
+    expect(Array.from({ length: 4 }, next)).toEqual([0, 0, 0, 100]);
+  });
+
+  it('is not held up by a clock that is put back', () => {
+    const time = { now: 1_000_000 };
+    const pace = new RefusalPace(() => time.now, { perSecond: 10, burst: 1, longestMs: 500 });
+    pace.next();
+    time.now = 0;
+    expect(pace.next()).toBe(500);
+    time.now = 600;
+    expect(pace.next()).toBe(0);
   });
 });
 

@@ -86,6 +86,9 @@ async function* multipartOf(request: FastifyRequest) {
     });
   } catch (error) {
     throw error instanceof Refusal ? error : multipartRefusal(error);
+  } finally {
+    // The parser would go on with the rest of a body whose first parts were refused.
+    request.raw.unpipe().resume();
   }
 }
 

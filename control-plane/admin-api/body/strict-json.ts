@@ -1,5 +1,8 @@
 import { bodyLimits, type RawObject, type RawValue, setPath } from './raw-value.js';
 
+/** A key, its value, and lists of some length here and there. */
+const stringsPerField = 10;
+
 /** JSON that is broken, too deep, too wide, or says two things under one key. */
 export class JsonFault extends Error {}
 
@@ -35,6 +38,7 @@ function toRaw(value: unknown): RawValue {
 function scan(text: string, maxFields: number): void {
   const open: (Set<string> | undefined)[] = [];
   let keys = 0;
+  let strings = 0;
   for (let at = 0; at < text.length; at++) {
     const char = text[at];
     if (char === '{' || char === '[') {
@@ -44,6 +48,7 @@ function scan(text: string, maxFields: number): void {
       open.pop();
     } else if (char === '"') {
       const end = stringEnd(text, at);
+      if (++strings > maxFields * stringsPerField) throw new JsonFault('it has too many values');
       if (isFollowedByColon(text, end + 1)) {
         if (++keys > maxFields) throw new JsonFault('it has too many fields');
         noteKey(open.at(-1), text.slice(at, end + 1));
