@@ -3,8 +3,11 @@ import type { Logger } from '../../shared/logger.js';
 import type { Revision } from '../../shared/revision.js';
 import type { RejectedEntry, SnapshotTransfer } from '../../shared/snapshot.js';
 import type { Histogram } from '../metrics/histogram.js';
-import type { AppliedChanges, NodeStoreWriter } from '../store/node-store.js';
+import type { AppliedChanges, NodeStoreWriter, ProvedRevision } from '../store/node-store.js';
 import type { AppliedSnapshot, SnapshotApplier } from './snapshot-applier.js';
+
+/** Of an idle node. */
+const settleDelayMs = 250;
 
 /** The node's serving processes, as far as snapshots go. */
 export interface SnapshotServer {
@@ -31,32 +34,26 @@ export function snapshotApplier(
   const standing = new Map<string, RejectedEntry>();
   let tail: Promise<unknown> = Promise.resolve();
 
-  // What was proved is settled when the acknowledgement is on its way, as nobody waits for it; but before
-  // the next snapshot, which would else take for last good what was replaced before. After a crash in
-  // between it is proved again.
-  let unsettled: Revision | undefined;
+  // What was proved is settled with the next snapshot, which would else take for last good what was
+  // replaced before; or by itself if none comes soon. After a crash in between it is proved again.
+  let proved: ProvedRevision | undefined;
+  let settling: NodeJS.Timeout | undefined;
   const settle = () => {
-    const revision = unsettled;
-    unsettled = undefined;
-    if (revision !== undefined) store.settle(revision, [...standing.keys()]);
+    if (proved !== undefined) store.settle(proved);
+    proved = undefined;
   };
-  const settleSoon = (revision: Revision) => {
-    unsettled = revision;
-    setImmediate(() => {
-      try {
-        settle();
-      } catch (error) {
+  const settleSoon = () => {
+    clearTimeout(settling);
+    settling = setTimeout(() => {
+      inTurn(async () => settle()).catch((error: unknown) => {
         logger.error({ err: error }, 'the store could not drop what was replaced');
-      }
-    });
+      });
+    }, settleDelayMs).unref();
   };
 
   /** One at a time: a snapshot is applied after the one before was served. */
   const inTurn = <Result>(work: () => Promise<Result>): Promise<Result> => {
-    const turn = tail.then(() => {
-      settle();
-      return work();
-    });
+    const turn = tail.then(work);
     tail = turn.catch(() => {}); // The caller hears of it; the next turn must not.
     return turn;
   };
@@ -70,7 +67,8 @@ export function snapshotApplier(
     for (const rejection of rejections) {
       for (const host of rejection.hosts) standing.set(host, rejection);
     }
-    settleSoon(revision);
+    proved = { revision, keepLastGood: [...standing.keys()] };
+    settleSoon();
     return { revision, digest: store.digest, rejections: byCertificate(standing) };
   };
 
@@ -79,6 +77,7 @@ export function snapshotApplier(
   const proveStored = async (): Promise<AppliedSnapshot | undefined> => {
     const { revision } = store;
     if (revision === undefined) return undefined;
+    settle();
     const hosts = [...new Set([...store.lastGoodHosts(), ...standing.keys()])];
     return prove({ revision, hosts, patternsChanged: false }, revision);
   };
@@ -94,7 +93,8 @@ export function snapshotApplier(
     apply: (transfer) =>
       inTurn(async () => {
         const startedAt = performance.now();
-        const changes = await writeTransfer(store, transfer);
+        const changes = await writeTransfer(store, transfer, proved);
+        proved = undefined;
         const applied = await prove(changes, transfer.to);
         seconds?.observe((performance.now() - startedAt) / 1000);
         return applied;
@@ -105,8 +105,9 @@ export function snapshotApplier(
 async function writeTransfer(
   store: NodeStoreWriter,
   transfer: SnapshotTransfer,
+  proved: ProvedRevision | undefined,
 ): Promise<AppliedChanges> {
-  const transaction = store.begin(transfer);
+  const transaction = store.begin(transfer, proved);
   try {
     for await (const chunk of transfer.chunks) transaction.write(chunk);
     return transaction.commit();

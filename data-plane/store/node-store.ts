@@ -49,6 +49,13 @@ export interface AppliedChanges {
   readonly patternsChanged: boolean;
 }
 
+/** A revision that the workers serve. */
+export interface ProvedRevision {
+  readonly revision: Revision;
+  /** Host patterns whose new certificate was rejected. */
+  readonly keepLastGood: readonly string[];
+}
+
 /** A delta on its way into the store. A method that throws has rolled the transaction back. */
 export interface NodeStoreTransaction {
   write(chunk: SnapshotChunk): void;
@@ -72,19 +79,17 @@ export interface NodeStoreWriter {
   /**
    * Starts a delta that is written in pieces, in one transaction that stays open between them. One
    * at a time.
+   * @param proved is settled in the same transaction, before it.
    * @throws SnapshotMismatchError if the delta does not start where the store stands.
    */
-  begin(range: SnapshotRange): NodeStoreTransaction;
+  begin(range: SnapshotRange, proved?: ProvedRevision): NodeStoreTransaction;
   /**
    * Resolves when everything applied so far survives a power cut; a crash of the process it survives at
    * once. Apart from `apply`, so that workers take a change up while the disk still writes.
    */
   durable(): Promise<void>;
-  /**
-   * Says that the workers serve `revision`: certificates kept only as last good are dropped, but for
-   * those of `keepLastGood` (host patterns whose new certificate was rejected).
-   */
-  settle(revision: Revision, keepLastGood: readonly string[]): void;
+  /** Drops the certificates that are kept only as last good, if `proved` is what the store holds. */
+  settle(proved: ProvedRevision): void;
   /** Hosts that still have a last good certificate besides the one now bound. */
   lastGoodHosts(): readonly string[];
   /**

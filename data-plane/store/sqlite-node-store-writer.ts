@@ -14,7 +14,12 @@ import { EntryTables, entryKinds } from './entry-tables.js';
 import { SnapshotMismatchError } from './errors.js';
 import { LastGood } from './last-good.js';
 import type { NodeKey } from './node-key.js';
-import type { AppliedChanges, NodeStoreTransaction, NodeStoreWriter } from './node-store.js';
+import type {
+  AppliedChanges,
+  NodeStoreTransaction,
+  NodeStoreWriter,
+  ProvedRevision,
+} from './node-store.js';
 import type { OrderlyEnd } from './orderly-end.js';
 import { migrations } from './schema.js';
 import { StoreChange, type StoreParts } from './store-change.js';
@@ -30,8 +35,13 @@ interface SnapshotRow {
 }
 
 const keyCheckName = 'signet node store';
-/** Rotations come in bursts; one checkpoint after a burst is enough to bring erased bytes off the disk. */
-const scrubDelayMs = 1000;
+/**
+ * Rotations come in bursts; one checkpoint after a burst is enough to bring erased bytes off the disk, and
+ * one in ten seconds while it lasts: it holds snapshots up for some writes through to the disk.
+ */
+const scrubDelayMs = { afterLast: 1000, afterFirst: 10_000 };
+/** 16 MB: by SQLite's default of a quarter of it, a burst would have a checkpoint in a commit. */
+const longestLogPages = 4000;
 
 export class SqliteNodeStoreWriter implements NodeStoreWriter {
   readonly #database: SqliteDatabase;
@@ -44,6 +54,8 @@ export class SqliteNodeStoreWriter implements NodeStoreWriter {
   #open: NodeStoreTransaction | undefined;
   #isClosed = false;
   #scrub: NodeJS.Timeout | undefined;
+  /** Since when the write-ahead log holds what is to be erased. */
+  #unscrubbedSince: number | undefined;
 
   /** @throws if the file is damaged or was written under another key: see `openNodeStoreWriter`. */
   constructor(database: SqliteDatabase, key: NodeKey, log: WriteAheadLog, end: OrderlyEnd) {
@@ -53,6 +65,7 @@ export class SqliteNodeStoreWriter implements NodeStoreWriter {
     database.migrate(migrations);
     // Commits go to the write-ahead log and are synced by `durable`; checkpoints are synced as ever.
     database.exec('PRAGMA synchronous = NORMAL');
+    database.exec(`PRAGMA wal_autocheckpoint = ${longestLogPages}`);
     this.#row = database.prepare('SELECT * FROM snapshot');
     this.#position = this.#row.get() ?? this.#createRow(key);
     if (key.unseal(this.#position.key_check, keyCheckName) === undefined) {
@@ -85,7 +98,7 @@ export class SqliteNodeStoreWriter implements NodeStoreWriter {
     return transaction.commit();
   }
 
-  begin(range: SnapshotRange): NodeStoreTransaction {
+  begin(range: SnapshotRange, proved?: ProvedRevision): NodeStoreTransaction {
     if (this.#open) throw new SnapshotMismatchError('another snapshot is being written');
     this.#checkRange(range);
     this.#database.exec('BEGIN IMMEDIATE');
@@ -105,6 +118,8 @@ export class SqliteNodeStoreWriter implements NodeStoreWriter {
       rollback: () => this.#rollback(transaction),
     };
     this.#open = transaction;
+    const served = proved?.revision === this.revision ? proved : undefined;
+    if (served) this.#inside(transaction, () => this.#drop(served));
     return transaction;
   }
 
@@ -112,14 +127,10 @@ export class SqliteNodeStoreWriter implements NodeStoreWriter {
     return this.#log.sync();
   }
 
-  settle(revision: Revision, keepLastGood: readonly string[]): void {
+  settle(proved: ProvedRevision): void {
     if (this.#isClosed) return; // What was not settled is proved again at the next start.
-    if (revision !== this.revision || this.#open) return; // A newer snapshot will settle for this one.
-    const dropped = this.#database.write(() => {
-      this.#parts.lastGood.keepOnly(keepLastGood);
-      return this.#parts.lastGood.dropRetired();
-    });
-    if (dropped > 0) this.#scrubSoon();
+    if (proved.revision !== this.revision || this.#open) return; // A newer snapshot will settle for this one.
+    this.#database.write(() => this.#drop(proved));
   }
 
   lastGoodHosts(): readonly string[] {
@@ -207,12 +218,24 @@ export class SqliteNodeStoreWriter implements NodeStoreWriter {
     if (row) this.#position = row;
   }
 
+  #drop({ keepLastGood }: ProvedRevision): void {
+    this.#parts.lastGood.keepOnly(keepLastGood);
+    if (this.#parts.lastGood.dropRetired() > 0) this.#scrubSoon();
+  }
+
   /** SQLite overwrites what it deletes, but the write-ahead log holds it until it is moved and cut. */
   #scrubSoon(): void {
-    this.#scrub ??= setTimeout(() => {
-      this.#scrub = undefined;
-      if (this.#open || !this.#database.checkpoint()) this.#scrubSoon();
-    }, scrubDelayMs).unref();
+    const now = performance.now();
+    this.#unscrubbedSince ??= now;
+    const latest = this.#unscrubbedSince + scrubDelayMs.afterFirst;
+    clearTimeout(this.#scrub);
+    this.#scrub = setTimeout(
+      () => {
+        this.#unscrubbedSince = undefined;
+        if (this.#open || !this.#database.checkpoint()) this.#scrubSoon();
+      },
+      Math.min(scrubDelayMs.afterLast, latest - now),
+    ).unref();
   }
 
   #createRow(key: NodeKey): SnapshotRow {

@@ -67,7 +67,7 @@ async function bind(bindings: readonly HostBinding[]): Promise<void> {
   const changes = store.apply({ logId, from, to, upserts, removals: [] });
   const rejections = (await supervisor?.applied(changes)) ?? [];
   if (rejections.length > 0) throw new Error(`rejected: ${JSON.stringify(rejections)}`);
-  store.settle(to, []);
+  store.settle({ revision: to, keepLastGood: [] });
 }
 
 /** Requests for these hosts would go to a port where nothing listens: the figures are the listener's. */

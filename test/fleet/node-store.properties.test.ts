@@ -161,7 +161,7 @@ describe('node store: properties', () => {
             );
             // A host that has proved nothing yet has nothing to fall back to, rejected or not.
             const rejected = rejectAll ? hosts.filter((host) => proved.has(host)) : [];
-            writer.settle(at(to), rejected);
+            writer.settle({ revision: at(to), keepLastGood: rejected });
             for (const host of hosts) {
               const bound = model.bound(host);
               if (bound !== undefined && !rejected.includes(host)) proved.set(host, bound);

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import {
   NodeKeyError,
   SnapshotInconsistentError,
@@ -59,7 +59,7 @@ const emptyStore = async () => openStore(await temporaryDirectory());
 async function storeWithOneHost() {
   const store = await emptyStore();
   store.writer.apply(delta('empty', 5, [apiEntry(1), certificateEntry(1), pluginEntry(1, 1, 1)]));
-  store.writer.settle(at(5), []);
+  store.writer.settle({ revision: at(5), keepLastGood: [] });
   return store;
 }
 
@@ -191,16 +191,29 @@ describe('node store: last good certificates', () => {
     expect(reader.certificate(certificateId(1))).toBeUndefined();
     expect(reader.lastGoodCertificate('Host-1.test')).toEqual(servedCertificate(1));
     expect(writer.lastGoodHosts()).toEqual(['host-1.test']);
-    writer.settle(at(6), []);
+    writer.settle({ revision: at(6), keepLastGood: [] });
     expect(reader.lastGoodCertificate('host-1.test')).toBeUndefined();
   });
 
   it('keeps the last proved one over several rejected ones', async () => {
     const { writer, reader } = await storeWithOneHost();
     writer.apply(delta(5, 6, [certificateEntry(2), pluginEntry(1, 1, 2)], [certificateKey(1)]));
-    writer.settle(at(6), ['host-1.test']);
+    writer.settle({ revision: at(6), keepLastGood: ['host-1.test'] });
     writer.apply(delta(6, 7, [certificateEntry(3), pluginEntry(1, 1, 3)], [certificateKey(2)]));
     expect(reader.lastGoodCertificate('host-1.test')).toEqual(servedCertificate(1));
+  });
+
+  it('settles what was proved with the next snapshot, or not at all', async () => {
+    const { writer, reader } = await storeWithOneHost();
+    writer.apply(delta(5, 6, [certificateEntry(2), pluginEntry(1, 1, 2)], [certificateKey(1)]));
+    const proved = { revision: at(6), keepLastGood: [] };
+    const third = delta(6, 7, [certificateEntry(3), pluginEntry(1, 1, 3)], [certificateKey(2)]);
+    writer.begin(third, proved).rollback();
+    expect(reader.lastGoodCertificate('host-1.test')).toEqual(servedCertificate(1));
+    const transaction = writer.begin(third, proved);
+    transaction.write(third);
+    transaction.commit();
+    expect(reader.lastGoodCertificate('host-1.test')).toEqual(servedCertificate(2));
   });
 
   it('does not bring back a certificate that was unbound on purpose', async () => {
@@ -214,13 +227,33 @@ describe('node store: last good certificates', () => {
     const dataDirectory = await temporaryDirectory();
     const { writer, reader } = openStore(dataDirectory);
     writer.apply(delta('empty', 5, [apiEntry(1), certificateEntry(1), pluginEntry(1, 1, 1)]));
-    writer.settle(at(5), []);
+    writer.settle({ revision: at(5), keepLastGood: [] });
     const sealedKey = sealedKeyInFile(dataDirectory);
     expect(filesHold(dataDirectory, sealedKey)).toBe(true);
     writer.apply(delta(5, 6, [certificateEntry(2), pluginEntry(1, 1, 2)], [certificateKey(1)]));
-    writer.settle(at(6), []);
+    writer.settle({ revision: at(6), keepLastGood: [] });
     await expect.poll(() => filesHold(dataDirectory, sealedKey), { timeout: 5000 }).toBe(false);
     expect(reader.certificate(certificateId(2))).toEqual(servedCertificate(2));
+  });
+});
+
+describe('node store: while certificates keep changing', () => {
+  afterEach(() => void vi.useRealTimers());
+
+  it('leaves no trace of a dropped key after ten seconds', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    const dataDirectory = await temporaryDirectory();
+    const { writer } = openStore(dataDirectory);
+    writer.apply(delta('empty', 1, [apiEntry(1), certificateEntry(1), pluginEntry(1, 1, 1)]));
+    const sealedKey = sealedKeyInFile(dataDirectory);
+    for (let n = 2; n < 14; n += 1) {
+      const bound = [certificateEntry(n), pluginEntry(1, 1, n)];
+      writer.apply(delta(n - 1, n, bound, [certificateKey(n - 1)]));
+      writer.settle({ revision: at(n), keepLastGood: [] });
+      if (n < 12) expect(filesHold(dataDirectory, sealedKey)).toBe(true);
+      vi.advanceTimersByTime(900);
+    }
+    expect(filesHold(dataDirectory, sealedKey)).toBe(false);
   });
 });
 

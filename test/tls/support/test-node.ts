@@ -141,10 +141,8 @@ export class TestNode {
   /** The rest of it. */
   async prove(changes: AppliedChanges): Promise<RejectedEntry[]> {
     const rejections = await this.supervisor.applied(changes);
-    this.store.settle(
-      changes.revision,
-      rejections.flatMap((rejection) => rejection.hosts),
-    );
+    const { revision } = changes;
+    this.store.settle({ revision, keepLastGood: rejections.flatMap(({ hosts }) => hosts) });
     return rejections;
   }
 
