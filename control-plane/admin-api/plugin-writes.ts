@@ -4,6 +4,7 @@ import { certificateWarnings } from '../certificates/certificate-warnings.js';
 import type { ParsedChain } from '../certificates/parse-chain.js';
 import type { PluginSettings } from '../domain/commands.js';
 import type { GatewayState } from '../domain/state.js';
+import { without } from '../domain/without.js';
 import type { AdminContext } from './admin-context.js';
 import type { RawObject } from './body/raw-value.js';
 import { newId, parseId } from './ids.js';
@@ -19,7 +20,7 @@ import {
   presentPlugin,
   readPlugin,
 } from './schemas/plugin-schema.js';
-import { readRules, ruleWarnings } from './schemas/ssl-rules-schema.js';
+import { readRules, readUnsetRules, ruleWarnings } from './schemas/ssl-rules-schema.js';
 import { type Answer, type PlannedWrite, write } from './write.js';
 
 /** Where a plugin request points: at all plugins, or at those of one API. */
@@ -167,6 +168,7 @@ function planChange(
     errors,
   );
   const rules = readRules(input.config);
+  const unset = readUnsetRules(call.parameters.get('config'));
   refuseFaults(input, errors);
   const apiId = apiIdOf(state, input);
   return {
@@ -179,12 +181,13 @@ function planChange(
         ...(input.enabled !== undefined && { enabled: input.enabled }),
         ...rules,
       },
+      unset,
       certificate: change.choice,
     },
     keys: change.keys,
     warnings: [
       ...warningsFor(admin, state, apiId ?? before.apiId, change.chain),
-      ...ruleWarnings({ ...before.config, ...rules }),
+      ...ruleWarnings(without({ ...before.config, ...rules }, unset)),
     ],
     subject: before.id,
   };

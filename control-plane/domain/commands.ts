@@ -15,6 +15,9 @@ import type { GatewayState } from './state.js';
 /** What a caller may say about an API; `id` and `createdAt` are settled by the command. */
 export type ApiSettings = Omit<Api, 'id' | 'createdAt'>;
 
+/** Those that Kong's API object has not. A change can take them away. */
+export type UpstreamSettings = Pick<Api, 'upstreamTargets' | 'upstreamCa' | 'upstreamVerify'>;
+
 export interface AddApi {
   readonly type: 'AddApi';
   readonly id: ApiId;
@@ -31,11 +34,12 @@ export interface ReplaceApi {
   readonly settings: ApiSettings;
 }
 
-/** Whatever `changes` leaves out stays. */
+/** Whatever `changes` leaves out stays, but for what is to be `unset`. */
 export interface ChangeApi {
   readonly type: 'ChangeApi';
   readonly id: ApiId;
   readonly changes: Partial<ApiSettings & Pick<Api, 'createdAt'>>;
+  readonly unset?: readonly (keyof UpstreamSettings)[];
 }
 
 export interface DeleteApi {
@@ -55,6 +59,12 @@ export type CertificateChoice =
       readonly certificate: Certificate;
       readonly basedOn?: CertificateId;
     };
+
+/** What Kong's ssl plugin has not. A change can take it away. */
+export type HttpsSettings = Pick<
+  SslPluginRules,
+  'httpsRedirectStatusCode' | 'hstsMaxAge' | 'hstsIncludeSubdomains' | 'hstsPreload'
+>;
 
 /** What a caller may say about a plugin besides its certificate. */
 export interface PluginSettings extends SslPluginRules {
@@ -90,6 +100,7 @@ export interface ChangePlugin {
     readonly apiId?: ApiId;
     readonly createdAt?: number;
   };
+  readonly unset?: readonly (keyof HttpsSettings)[];
   readonly certificate: CertificateChoice;
 }
 

@@ -10,6 +10,7 @@ import {
   type UniqueField,
 } from './decision.js';
 import type { GatewayState } from './state.js';
+import { without } from './without.js';
 
 export function addApi(state: GatewayState, { id, createdAt, settings }: AddApi): Decision {
   const api: Api = { id, createdAt, ...settings };
@@ -26,10 +27,10 @@ export function replaceApi(state: GatewayState, command: ReplaceApi): Decision {
   return updateApi(state, before, { id, createdAt, ...settings });
 }
 
-export function changeApi(state: GatewayState, { id, changes }: ChangeApi): Decision {
+export function changeApi(state: GatewayState, { id, changes, unset }: ChangeApi): Decision {
   const before = state.apis.get(id);
   if (before === undefined) return reject({ code: 'api-not-found' });
-  return updateApi(state, before, { ...before, ...changes });
+  return updateApi(state, before, without({ ...before, ...changes }, unset));
 }
 
 /** Takes the API's plugin along. */

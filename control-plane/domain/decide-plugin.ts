@@ -17,6 +17,7 @@ import type {
 import { accept, type Decision, type Rejection, reject } from './decision.js';
 import { scopeOf } from './evolve.js';
 import type { GatewayState } from './state.js';
+import { without } from './without.js';
 
 export function addPlugin(state: GatewayState, command: AddPlugin): Decision {
   const { id, apiId, createdAt, settings } = command;
@@ -63,7 +64,7 @@ export function changePlugin(state: GatewayState, command: ChangePlugin): Decisi
     ...(apiId !== undefined && { apiId }),
     createdAt: createdAt ?? before.createdAt,
     enabled: enabled ?? before.enabled,
-    config: { ...before.config, ...rules },
+    config: without({ ...before.config, ...rules }, command.unset),
   };
   return updatePlugin(state, before, after, command.certificate);
 }

@@ -54,7 +54,30 @@ describe('how an API’s upstream is reached', () => {
     const twice = await admin.send('PATCH', '/apis/x', repeated);
     expect(twice.json['upstream_targets']).toEqual(['a.test', 'b.test']);
     expect((await patch({ upstream_targets: '' })).json).not.toHaveProperty('upstream_targets');
-    expect((await patch({ upstream_ca: '' })).status).toBe(400);
+  });
+
+  it('is unset by a PATCH with null, or with an empty value in a form', async () => {
+    const admin = await startAdmin();
+    const reach = {
+      upstream_targets: ['a.test'],
+      upstream_ca: a.cert.trim(),
+      upstream_verify: false,
+    };
+    const { json: added } = await admin.send('POST', '/apis', { ...whole, ...reach });
+    const withAll = { ...added };
+    for (const field of Object.keys(reach)) {
+      const bare = Object.fromEntries(Object.entries(withAll).filter(([name]) => name !== field));
+      for (const body of [{ [field]: null }, new URLSearchParams({ [field]: ' ' })]) {
+        const got = await admin.send('PATCH', '/apis/x', body);
+        expect([field, got.status, got.json]).toEqual([field, 200, bare]);
+        await admin.send('PATCH', '/apis/x', reach);
+      }
+    }
+    expect((await admin.send('GET', '/apis/x')).json).toEqual(withAll);
+    // In a whole API it is the same as leaving it out.
+    const none = { upstream_targets: null, upstream_ca: null, upstream_verify: null };
+    const replaced = await admin.send('PUT', '/apis', { ...withAll, ...none });
+    for (const field of Object.keys(reach)) expect(replaced.json).not.toHaveProperty(field);
   });
 
   it.each([

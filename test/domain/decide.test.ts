@@ -98,6 +98,15 @@ describe('APIs: decide', () => {
       .thenRecords(apiUpdated(api(1, { preserveHost: true })));
   });
 
+  it('takes away what a change unsets, and nothing else', () => {
+    given([apiAdded(api(1, { upstreamCa: 'PEM', upstreamVerify: false }))])
+      .when({ type: 'ChangeApi', id: apiId(1), changes: {}, unset: ['upstreamCa'] })
+      .thenRecords(apiUpdated(api(1, { upstreamVerify: false })));
+    given([apiAdded(api(1))])
+      .when({ type: 'ChangeApi', id: apiId(1), changes: {}, unset: ['upstreamCa'] })
+      .thenRecords();
+  });
+
   it('records nothing for a change that changes nothing', () => {
     given([apiAdded(api(1))])
       .when({ type: 'ChangeApi', id: apiId(1), changes: { name: 'api-1' } })
@@ -190,6 +199,22 @@ describe('plugins: decide', () => {
         certificate: { kind: 'keep' },
       })
       .thenRecords(pluginUpdated(plugin(1, 1, 1, { onlyHttps: true })));
+  });
+
+  it('takes away what a change unsets, keeping the rest', () => {
+    given([
+      apiAdded(api(1)),
+      certUploaded(certificate(1)),
+      pluginAdded(plugin(1, 1, 1, { hstsMaxAge: 60, hstsPreload: true })),
+    ])
+      .when({
+        type: 'ChangePlugin',
+        id: pluginId(1),
+        changes: { onlyHttps: true },
+        unset: ['hstsMaxAge'],
+        certificate: { kind: 'keep' },
+      })
+      .thenRecords(pluginUpdated(plugin(1, 1, 1, { hstsPreload: true, onlyHttps: true })));
   });
 
   it('replaces the settings, keeping the certificate on request', () => {

@@ -147,7 +147,7 @@ function changeApi(admin: AdminContext, call: Call): Promise<void> {
       const before = apiOf(state, call.request);
       if (call.parameters.size === 0) throw new Refusal(400, { message: 'empty body' });
       const errors: Errors = new Map();
-      const { input, changes } = readApiChanges(call.parameters, before, errors);
+      const { input, changes, unset } = readApiChanges(call.parameters, before, errors);
       if (input.id !== undefined && input.id !== before.id)
         errors.set('id', 'id cannot be changed');
       if (errors.size > 0) throw invalid(errors);
@@ -157,6 +157,7 @@ function changeApi(admin: AdminContext, call: Call): Promise<void> {
           type: 'ChangeApi',
           id: before.id,
           changes: { ...changes, ...(createdAt !== undefined && { createdAt }) },
+          unset,
         },
         subject: before.id,
       };

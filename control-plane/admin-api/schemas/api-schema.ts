@@ -1,5 +1,5 @@
 import type { Api } from '../../../shared/gateway-model.js';
-import type { ApiSettings } from '../../domain/commands.js';
+import type { ApiSettings, UpstreamSettings } from '../../domain/commands.js';
 import type { RawObject } from '../body/raw-value.js';
 import {
   blankFields,
@@ -9,7 +9,12 @@ import {
   type Input,
   readFields,
 } from './fields.js';
-import { presentUpstream, readUpstream, upstreamFields } from './upstream-fields.js';
+import {
+  presentUpstream,
+  readUnsetUpstream,
+  readUpstream,
+  upstreamFields,
+} from './upstream-fields.js';
 
 /** Kong 0.9.9's API object, and what it has not. */
 export const apiFields = {
@@ -92,12 +97,16 @@ export function readWholeApi(
   return { input, settings };
 }
 
-/** Some fields, as PATCH sends them: what is absent stays, nothing can be unset. */
+/** Some fields, as PATCH sends them: what is absent stays, and only what Kong has not can be unset. */
 export function readApiChanges(
   raw: RawObject,
   before: Api,
   errors: Errors,
-): { readonly input: ApiInput; readonly changes: Partial<ApiSettings> } {
+): {
+  readonly input: ApiInput;
+  readonly changes: Partial<ApiSettings>;
+  readonly unset: readonly (keyof UpstreamSettings)[];
+} {
   const input = readFields(apiFields, raw, errors);
   for (const name of blankFields(apiFields, raw)) errors.set(name, `${name} cannot be unset`);
   const bothGone =
@@ -119,7 +128,7 @@ export function readApiChanges(
     ...(preserve_host !== undefined && { preserveHost: preserve_host }),
     ...readUpstream(input),
   };
-  return { input, changes };
+  return { input, changes, unset: readUnsetUpstream(raw) };
 }
 
 export function presentApi(api: Api): ApiDocument {

@@ -16,6 +16,8 @@ interface FieldBase {
   readonly secret?: true;
   /** Left out of answers when it has no value. */
   readonly optional?: true;
+  /** A change may take it away, with null or a blank text; of Kong's own fields none can be. */
+  readonly unsettable?: true;
 }
 
 export type Field =
@@ -98,7 +100,7 @@ export type Errors = Map<string, string>;
 
 /**
  * Reads the fields of `table` out of `raw`, which is not to be trusted. Every fault goes into `errors`;
- * what is well-formed is returned. Empty strings count as not given.
+ * what is well-formed is returned. Empty strings count as not given, as does null where a field can be unset.
  */
 export function readFields<T extends FieldTable>(
   table: T,
@@ -113,6 +115,7 @@ export function readFields<T extends FieldTable>(
       errors.set(`${prefix}${name}`, `${name} is an unknown field`);
       continue;
     }
+    if (field.unsettable === true && isBlank(value)) continue;
     const read = readField(field, name, value, errors, prefix);
     if (read !== undefined) values[name] = read;
   }
@@ -156,16 +159,27 @@ function readField(
 
 type Fault = (message: string) => undefined;
 
-/** Fields that were given without any text. A list may be empty. */
+/** Fields that were given without any text and can't be unset. */
 export function blankFields(table: FieldTable, raw: RawObject): readonly string[] {
-  return [...raw].flatMap(([name, value]) =>
-    Object.hasOwn(table, name) &&
-    table[name]?.type !== 'list' &&
-    typeof value === 'string' &&
-    value.trim() === ''
-      ? [name]
-      : [],
-  );
+  return Object.keys(table).filter((name) => {
+    const value = raw.get(name);
+    return table[name]?.unsettable !== true && typeof value === 'string' && isBlank(value);
+  });
+}
+
+/** Fields that a change takes away. */
+export function unsetFields<T extends FieldTable>(
+  table: T,
+  raw: RawObject,
+): readonly (keyof T & string)[] {
+  return Object.keys(table).filter((name) => {
+    const value = raw.get(name);
+    return table[name]?.unsettable === true && value !== undefined && isBlank(value);
+  });
+}
+
+function isBlank(value: RawValue): boolean {
+  return value === null || (typeof value === 'string' && value.trim() === '');
 }
 
 function readId(value: RawValue, name: string, fault: Fault): string | undefined {

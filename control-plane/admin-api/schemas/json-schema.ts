@@ -37,11 +37,19 @@ export function inputSchema(table: FieldTable, extent: 'whole' | 'partial'): Jso
   return {
     type: 'object',
     properties: Object.fromEntries(
-      names.map((name) => [name, fieldSchema(table[name], true, extent)]),
+      names.map((name) => {
+        const schema = fieldSchema(table[name], true, extent);
+        const isUnsettable = extent === 'partial' && table[name]?.unsettable === true;
+        return [name, isUnsettable ? orNull(schema) : schema];
+      }),
     ),
     ...(required.length > 0 && { required }),
     additionalProperties: false,
   };
+}
+
+function orNull({ description = '', ...schema }: JsonSchema): JsonSchema {
+  return { description, anyOf: [schema, { type: 'null' }] };
 }
 
 function fieldSchema(

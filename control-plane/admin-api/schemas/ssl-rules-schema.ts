@@ -1,5 +1,46 @@
 import type { SslPluginRules } from '../../../shared/gateway-model.js';
-import type { Input } from './fields.js';
+import type { HttpsSettings } from '../../domain/commands.js';
+import type { RawValue } from '../body/raw-value.js';
+import { type Input, unsetFields } from './fields.js';
+
+/** What the ssl plugin does about HTTPS beyond Kong's. */
+const httpsFields = {
+  https_redirect_status_code: {
+    type: 'integer',
+    optional: true,
+    unsettable: true,
+    minimum: 301,
+    maximum: 426,
+    enum: [301, 302, 307, 308, 426],
+    default: 426,
+    description:
+      'How `only_https` answers plain HTTP: 426, or a redirect if `Host` matches a `request_host`.',
+  },
+  hsts_max_age: {
+    type: 'integer',
+    optional: true,
+    unsettable: true,
+    minimum: 0,
+    maximum: 2_147_483_647,
+    description:
+      'Seconds for `Strict-Transport-Security` on answers over HTTPS; 0 makes browsers forget it. Absent: no such header.',
+  },
+  hsts_include_subdomains: {
+    type: 'boolean',
+    optional: true,
+    unsettable: true,
+    default: false,
+    description: 'Whether it holds for all subdomains too.',
+  },
+  hsts_preload: {
+    type: 'boolean',
+    optional: true,
+    unsettable: true,
+    default: false,
+    description:
+      'Whether browsers may build it in: with `hsts_include_subdomains` and a year of `hsts_max_age`.',
+  },
+} as const;
 
 /** Settings of the ssl plugin besides the certificate: Kong's two, then ours. */
 export const sslRuleFields = {
@@ -13,37 +54,7 @@ export const sslRuleFields = {
     default: false,
     description: 'Whether plain HTTP with `X-Forwarded-Proto: https` counts as HTTPS.',
   },
-  https_redirect_status_code: {
-    type: 'integer',
-    optional: true,
-    minimum: 301,
-    maximum: 426,
-    enum: [301, 302, 307, 308, 426],
-    default: 426,
-    description:
-      'How `only_https` answers plain HTTP: 426, or a redirect if `Host` matches a `request_host`.',
-  },
-  hsts_max_age: {
-    type: 'integer',
-    optional: true,
-    minimum: 0,
-    maximum: 2_147_483_647,
-    description:
-      'Seconds for `Strict-Transport-Security` on answers over HTTPS; 0 makes browsers forget it. Absent: no such header.',
-  },
-  hsts_include_subdomains: {
-    type: 'boolean',
-    optional: true,
-    default: false,
-    description: 'Whether it holds for all subdomains too.',
-  },
-  hsts_preload: {
-    type: 'boolean',
-    optional: true,
-    default: false,
-    description:
-      'Whether browsers may build it in: with `hsts_include_subdomains` and a year of `hsts_max_age`.',
-  },
+  ...httpsFields,
 } as const;
 
 /** The given settings, without the certificate and its key. */
@@ -63,6 +74,19 @@ export function readRules(config: Input<typeof sslRuleFields> = {}): Partial<Ssl
     ...(config.hsts_preload !== undefined && { hstsPreload: config.hsts_preload }),
   };
 }
+
+/** The settings that a change of a plugin's `config` takes away. */
+export function readUnsetRules(config: RawValue | undefined): readonly (keyof HttpsSettings)[] {
+  if (!(config instanceof Map)) return [];
+  return unsetFields(httpsFields, config).map((field) => settingOf[field]);
+}
+
+const settingOf = {
+  https_redirect_status_code: 'httpsRedirectStatusCode',
+  hsts_max_age: 'hstsMaxAge',
+  hsts_include_subdomains: 'hstsIncludeSubdomains',
+  hsts_preload: 'hstsPreload',
+} as const;
 
 /** Inverse of `readRules`. What Kong has not is left out unless it was given. */
 export function presentRules(rules: SslPluginRules) {

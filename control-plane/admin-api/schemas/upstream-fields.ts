@@ -1,15 +1,16 @@
 import { X509Certificate } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import type { Api, UpstreamServer } from '../../../shared/gateway-model.js';
-import { excerpt, type Input } from './fields.js';
-
-type UpstreamSettings = Pick<Api, 'upstreamTargets' | 'upstreamCa' | 'upstreamVerify'>;
+import type { UpstreamSettings } from '../../domain/commands.js';
+import type { RawObject } from '../body/raw-value.js';
+import { excerpt, type Input, unsetFields } from './fields.js';
 
 /** How an API's upstream is reached: what Kong's API object had no fields for. */
 export const upstreamFields = {
   upstream_targets: {
     type: 'list',
     optional: true,
+    unsettable: true,
     maxItems: 64,
     maxLength: 300,
     check: (target: string) =>
@@ -22,6 +23,7 @@ export const upstreamFields = {
   upstream_ca: {
     type: 'string',
     optional: true,
+    unsettable: true,
     maxLength: 64 * 1024,
     check: checkCa,
     description: "PEM certificates that may vouch for an https upstream, in place of the system's.",
@@ -29,6 +31,7 @@ export const upstreamFields = {
   upstream_verify: {
     type: 'boolean',
     optional: true,
+    unsettable: true,
     description:
       "Whether an https upstream's certificate is verified; absent: as `upstream_tls_verify` says.",
   },
@@ -45,6 +48,17 @@ export function readUpstream(input: Input<typeof upstreamFields>): UpstreamSetti
     ...(verify !== undefined && { upstreamVerify: verify }),
   };
 }
+
+/** Those of them that a change takes away. */
+export function readUnsetUpstream(raw: RawObject): readonly (keyof UpstreamSettings)[] {
+  return unsetFields(upstreamFields, raw).map((field) => settingOf[field]);
+}
+
+const settingOf = {
+  upstream_targets: 'upstreamTargets',
+  upstream_ca: 'upstreamCa',
+  upstream_verify: 'upstreamVerify',
+} as const;
 
 /** Inverse of `readUpstream`; what Kong has not is left out unless it was given. */
 export function presentUpstream({ upstreamTargets = [], upstreamCa, upstreamVerify }: Api) {
