@@ -18,7 +18,7 @@ import {
   pluginSettings,
   settings,
 } from '../../support/gateway-fixtures.js';
-import { integer, oneOf, type Random } from '../../support/random.js';
+import { integer, oneOf, type Random, seededRandom } from '../../support/random.js';
 import { feedFrom, type TestControlPlane } from '../test-cluster.js';
 import { ChaosNode } from './chaos-node.js';
 
@@ -159,7 +159,7 @@ export class ChaosCluster {
   }
 
   async #addNode(name: string): Promise<void> {
-    const { directory, random } = this.#options;
+    const { directory } = this.#options;
     const { plane } = this.#running;
     const dataDirectory = join(directory, name);
     const addresses = [plane.address];
@@ -169,7 +169,7 @@ export class ChaosCluster {
       dataDirectory,
       hosts: this.hosts,
       poison: this.poison,
-      random,
+      random: seededRandom(integer(this.#options.random, 2 ** 31)),
       // Serials stand in the ids, at a fixed width.
       isOlder: (left, right) => left < right,
     });

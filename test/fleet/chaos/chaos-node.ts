@@ -24,6 +24,7 @@ export interface ChaosNodeOptions {
   readonly dataDirectory: string;
   readonly hosts: readonly string[];
   readonly poison: ReadonlySet<CertificateId>;
+  /** Of what happens again and again, so that a schedule's own does not depend on how often it did. */
   readonly random: Random;
   /** Whether one certificate was uploaded before another. */
   readonly isOlder: (left: CertificateId, right: CertificateId) => boolean;
@@ -102,21 +103,20 @@ export class ChaosNode {
   }
 
   /** A second process with the same identity, for a moment: a copied data directory, or a late death. */
-  async connectTwice(): Promise<void> {
+  async connectTwice(random: Random): Promise<void> {
     const double = this.#connect(await this.identity(), {
       logId: undefined,
       revision: undefined,
       served: () => Promise.resolve(undefined),
       apply: () => new Promise(() => {}),
     });
-    await delay(integer(this.#options.random, 60));
+    await delay(integer(random, 60));
     await double.close();
   }
 
   /** Overwrites a part of the stopped node's store. */
-  tearStore(): void {
-    const { dataDirectory, random } = this.#options;
-    const path = join(dataDirectory, 'node-store.sqlite');
+  tearStore(random: Random): void {
+    const path = join(this.dataDirectory, 'node-store.sqlite');
     const { size } = statSync(path);
     const file = openSync(path, 'r+');
     const length = 1 + integer(random, 3000);
