@@ -21,9 +21,9 @@ export interface SubscriberOptions {
   readonly clock: () => number;
   readonly logger: Logger;
   /**
-   * First and longest wait between attempts; each is a random part of its bound. Default 100 and 800: a
-   * node is back within a second, however long there was no control plane, and a fleet of a thousand
-   * makes fewer than two thousand attempts a second meanwhile.
+   * First and longest wait after every address was tried; each is a random part of its bound. Default 100
+   * and 400: however long there was no control plane, a node asks again early enough to be back within a
+   * second, and a fleet of a thousand makes some three thousand attempts a second at each meanwhile.
    */
   readonly backoffMs?: { readonly first: number; readonly longest: number };
   /** For jitter and the order of addresses; default `Math.random`. */
@@ -65,15 +65,15 @@ const closeGraceMs = 500;
 
 /**
  * Keeps a stream to one of the cluster's control planes and hands every snapshot that comes over it to
- * the applier. Reconnects by itself, for ever, after random waits that grow to a bound; each attempt
- * takes the next address.
+ * the applier. Reconnects by itself, for ever: each attempt takes the next address, and once all have
+ * failed in a row there is a random wait that grows to a bound.
  */
 export function connectToControlPlane(
   options: SubscriberOptions,
   applier: SnapshotApplier,
 ): ControlPlaneLink {
   const { clock, logger, random = Math.random } = options;
-  const { first, longest } = options.backoffMs ?? { first: 100, longest: 800 };
+  const { first, longest } = options.backoffMs ?? { first: 100, longest: 400 };
   const closing = new AbortController();
   const addresses = shuffled(options.addresses, random);
   let identity = options.identity;
@@ -85,19 +85,23 @@ export function connectToControlPlane(
   const isCurrent = () =>
     served !== undefined && status.head !== undefined && served >= status.head;
 
-  const attempt = async (address: Address): Promise<boolean> => {
+  /** Rounds through all addresses since the last welcome, and what is left of this one. */
+  let rounds = 0;
+  let untried = addresses.length;
+
+  const attempt = async (address: Address): Promise<void> => {
     const { caPem } = identity;
     const socket = await connectTls(address, { caPem, pair: identity }, closing.signal);
     const connection = frameSocket(socket);
     const abort = () => connection.destroy();
     closing.signal.addEventListener('abort', abort);
-    let wasWelcome = false;
     try {
       await runStream(
         { ...options, identity, connection, applier },
         {
           welcomed() {
-            wasWelcome = true;
+            rounds = 0;
+            untried = 0; // Whoever is cut off has others beside it that are: all wait a little.
             const controlPlane = `${address.host}:${address.port}`;
             status = { ...withoutStale(status), isConnected: true, controlPlane };
             contact.note(clock());
@@ -128,23 +132,24 @@ export function connectToControlPlane(
         contact.note(clock());
       }
     }
-    return wasWelcome;
   };
 
   const run = async () => {
-    let failures = 0;
     for (let next = 0; !closing.signal.aborted; next += 1) {
       const address = addresses[next % addresses.length];
       if (address === undefined) return;
       try {
-        if (await attempt(address)) failures = 0;
+        await attempt(address);
       } catch (error) {
         if (closing.signal.aborted) return;
         const controlPlane = `${address.host}:${address.port}`;
         logger.warn({ controlPlane, err: error }, 'no stream from this control plane');
       }
-      const boundMs = Math.min(first * 2 ** Math.min(failures, 16), longest);
-      failures += 1;
+      untried -= 1;
+      if (untried > 0) continue; // Another control plane may be up: it is asked at once.
+      untried = addresses.length;
+      const boundMs = Math.min(first * 2 ** Math.min(rounds, 16), longest);
+      rounds += 1;
       // Part of the wait is random, so that a thousand nodes don't come back in one instant.
       const waitMs = boundMs / 2 + (boundMs / 2) * random();
       await delay(waitMs, undefined, { signal: closing.signal }).catch(() => {});

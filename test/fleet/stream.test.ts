@@ -6,6 +6,7 @@ import {
   openNodeStoreWriter,
 } from '../../data-plane/store/open-node-store.js';
 import type { Revision } from '../../shared/revision.js';
+import { freePorts } from '../support/free-port.js';
 import {
   apiDeleted,
   apiId,
@@ -266,6 +267,20 @@ describe('stream: reconnecting', () => {
       .toBe(`127.0.0.1:${other.address.port}`);
     first.control.bindHost(2);
     await expect.poll(() => node.store.revision, soon).toBe(first.control.head);
+  });
+
+  it('asks every control plane before it waits', async () => {
+    const [deadPort = 0] = await freePorts(1);
+    const plane = await startControlPlane();
+    const node = await startNode(plane, {
+      addresses: [{ host: '127.0.0.1', port: deadPort }, plane.address],
+      random: () => 0.5, // leaves the addresses in their order
+      backoffMs: { first: 60_000, longest: 60_000 },
+    });
+    await expect.poll(() => node.link.status.isConnected, soon).toBe(true);
+    expect(node.logger.lines.filter(({ message }) => message.startsWith('no stream'))).toHaveLength(
+      1,
+    );
   });
 
   it('says since when it is stale, and is not once it is connected again', async () => {
