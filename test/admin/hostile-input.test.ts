@@ -71,6 +71,12 @@ describe('JSON that bites', () => {
     await expectUntouched(admin);
   });
 
+  it('holds a bounded number of texts, in lists too', () => {
+    const list = (length: number) => `{"a":[${new Array(length).fill('"b"').join()}]}`;
+    expect(parseStrictJson(list(1_000)).get('a')).toHaveLength(1_000);
+    expect(() => parseStrictJson(list(10_000))).toThrow('too many values');
+  });
+
   it('dotted keys cannot nest without end, nor overwrite each other unseen', async () => {
     const admin = shared();
     const got = await admin.send('POST', '/apis', { [`${'a.'.repeat(120)}b`]: 1 });

@@ -147,6 +147,52 @@ function certificateBites(): Bite[] {
   ];
 }
 
+/** Requests that bind many certificates: at fault as a whole, or in each entry, which is answered with 200. */
+function bulkBites(): Bite[] {
+  const bench = new OpensslBench();
+  const key = bench.key('EC', 'ec_paramgen_curve:P-256');
+  const cert = bench.certificate(key, { names: ['target.test'] });
+  bench.dispose();
+  const exponent = Buffer.from([1, 0, 1]);
+  const bulk = (name: string, entries: unknown, status = 400): Bite => ({
+    name: `certificates: ${name}`,
+    path: '/certificates',
+    headers: json,
+    body: JSON.stringify({ certificates: entries }),
+    status,
+  });
+  const many = (length: number, config: object, api = {}) =>
+    Array.from({ length }, (_, n) => ({ request_host: `h${n}.test`, config, api }));
+  const upstream = { upstream_url: 'http://u.test' };
+  return [
+    bulk('34 of them', many(34, { cert, key })),
+    bulk('a hundred thousand of them', new Array(100_000).fill(0)),
+    bulk('a hundred thousand texts', new Array(100_000).fill('')),
+    bulk('no list', { length: 1e9 }),
+    bulk('a host twice', [...many(1, { cert, key }), ...many(1, { cert, key })]),
+    bulk('a host in capitals and not', [
+      { request_host: 'H.test', config: { cert, key } },
+      { request_host: 'h.test', config: { cert, key } },
+    ]),
+    bulk('an entry without a host', [{ config: { cert, key } }]),
+    bulk('a key as a host', [{ request_host: key, config: { cert, key } }], 200),
+    bulk('a host of 1 MB', [{ request_host: 'a'.repeat(1_000_000), config: { cert, key } }], 200),
+    bulk('a key as a field', [{ request_host: 'a.test', config: { cert, key, [key]: 1 } }], 200),
+    bulk('a host with CRLF', [{ request_host: 'a\r\nb.test', config: { cert, key } }], 200),
+    bulk(
+      '__proto__ in an entry',
+      [JSON.parse('{"request_host":"a.test","__proto__":{"a":1}}')],
+      200,
+    ),
+    bulk('absurd RSA keys', many(33, { cert, key: absurdRsaKey(1_024, exponent) }, upstream), 200),
+    bulk('a key of another', many(33, { cert, key: cert }, upstream), 200),
+    bulk('PEM of 9 MB in all', many(33, { cert: cert + 'A'.repeat(270_000), key }, upstream), 200),
+    bulk('certificates by the thousand', many(33, { cert: cert.repeat(400), key }, upstream), 200),
+    { ...bulk('as a form', []), headers: form, body: 'certificates=a&certificates=b' },
+    { ...bulk('as parts', []), headers: multipart, body: parts(part('certificates', '[]')) },
+  ];
+}
+
 const hostBites = [
   ...['a.*.test', '*', '**.test', '*a.test', 'a*', '*.*', '*.a.*', '.*', '*.'],
   ...['а.test', 'münchen.test', '\u202etset.elgoog', 'a\u200bb.test', 'ⅰ.test'],
@@ -316,6 +362,7 @@ const headerBites: Bite[] = [
 export function bites(): readonly Bite[] {
   return [
     ...certificateBites(),
+    ...bulkBites(),
     ...hostBites,
     ...fieldBites,
     ...prototypeBites,

@@ -141,8 +141,42 @@ async function plantKeys(send: Send, upstreamUrl: string, canaries: Canary[]): P
     const body = new URLSearchParams({ name: 'ssl', ...fields });
     expect((await send('POST', '/plugins', body)).status).toBeGreaterThanOrEqual(400);
   }
+  await plantInBulk(send, upstreamUrl, { stray, other }, canaries);
   const api = { name: 'x', request_host: stray.key, upstream_url: stray.key };
   expect((await send('POST', '/apis', new URLSearchParams(api))).status).toBe(400);
+}
+
+/** Many at once: one that is bound, and keys in every place where they do not belong. */
+async function plantInBulk(
+  send: Send,
+  upstreamUrl: string,
+  { stray, other }: Readonly<Record<'stray' | 'other', ReturnType<typeof pair>>>,
+  canaries: Canary[],
+): Promise<void> {
+  const bound = pair('bulk.test');
+  canaries.push(...canariesOf('key of many', bound.key));
+  const api = { upstream_url: upstreamUrl };
+  const entries = [
+    { request_host: 'bulk.test', config: bound, api },
+    { request_host: 'a.test', config: { cert: other.cert, key: stray.key }, api },
+    { request_host: 'b.test', config: { cert: stray.key, key: stray.cert }, api },
+    { request_host: 'c.test', config: stray, api: { upstream_url: stray.key, name: stray.key } },
+    { request_host: stray.key, config: stray, api },
+    { request_host: 'd.test', config: { ...stray, hsts: stray.key }, api },
+  ];
+  const bodies = [
+    { certificates: entries },
+    { certificates: [{ request_host: 'e.test', config: { ...stray, [stray.key]: '1' } }] },
+    { certificates: stray.key },
+    { certificates: [stray.key], [stray.key]: stray.key },
+  ];
+  const statuses: number[] = [];
+  for (const each of bodies) {
+    const body = new Blob([JSON.stringify(each)], { type: 'application/json' });
+    statuses.push((await send('POST', '/certificates?wait=applied', body)).status);
+    await send('POST', '/certificates?dry_run=true', body);
+  }
+  expect(statuses).toEqual([200, 200, 400, 400]);
 }
 
 async function readEverything(send: Send): Promise<void> {

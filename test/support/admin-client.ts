@@ -60,7 +60,7 @@ export class AdminClient {
   async send(
     method: string,
     path: string,
-    body?: URLSearchParams | FormData | string,
+    body?: URLSearchParams | FormData | Blob | string,
   ): Promise<AdminAnswer> {
     const response = await fetch(`${this.#url}${path}`, {
       method,

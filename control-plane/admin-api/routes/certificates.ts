@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { GatewayEvent } from '../../../shared/events.js';
 import type { ApiId, KeyId } from '../../../shared/gateway-model.js';
+import { redactPrivateKeys } from '../../../shared/redact.js';
 import type { KeyMaterial } from '../../application/key-custody.js';
 import { bindCertificate } from '../../domain/decide-bindings.js';
 import type { Rejection } from '../../domain/decision.js';
@@ -15,6 +16,9 @@ import { write } from '../write.js';
 
 /** Far more than an entry has. */
 const fieldsPerEntry = 40;
+
+/** Longer than any host. */
+const longestShownHost = 300;
 
 /** What became of one host. */
 interface EntryResult {
@@ -73,8 +77,12 @@ function resultOf(
   after: GatewayState,
 ): EntryResult {
   const { requestHost: request_host } = entry;
-  const refused = { request_host, outcome: 'refused' } as const;
-  if ('reason' in entry) return { ...refused, code: 'invalid', reason: entry.reason };
+  if ('reason' in entry) {
+    // Both repeat what was sent: a key in the wrong place is not repeated, nor a name without end.
+    const reason = redactPrivateKeys(entry.reason);
+    const host = redactPrivateKeys(request_host).slice(0, longestShownHost);
+    return { request_host: host, outcome: 'refused', code: 'invalid', reason };
+  }
   const { warnings } = entry;
   const bound = pluginEventOf(after.apiIdByHost.get(request_host.toLowerCase()), events);
   if (bound !== undefined) {
@@ -84,6 +92,7 @@ function resultOf(
   // It left no event: because nothing was to change, or because it was refused, as it would be again.
   const again = bindCertificate(after, entry.binding);
   if (again.accepted) return { request_host, outcome: 'unchanged' };
+  const refused = { request_host, outcome: 'refused' } as const;
   return { ...refused, code: again.rejection.code, reason: wordsFor(again.rejection) };
 }
 

@@ -19,6 +19,8 @@ const tokens = [
   '"config":{"',
   '"config.cert":',
   '"__proto__":{',
+  '{"certificates":[',
+  '{"request_host":"a.test","config":',
   '{"a":',
   '[[[[[[[[[[',
   '\\u0000',
@@ -98,8 +100,13 @@ async function prepareServer(): Promise<PreparedTarget> {
   });
   const bench = new OpensslBench();
   const key = bench.key('EC', 'ec_paramgen_curve:P-256');
-  const plugin = { name: 'ssl', 'config.cert': bench.certificate(key), 'config.key': key };
+  const config = { cert: bench.certificate(key), key };
+  const plugin = { name: 'ssl', 'config.cert': config.cert, 'config.key': config.key };
   bench.dispose();
+  const api = { upstream_url: 'http://u.test', upstream_targets: [] };
+  const bulk = JSON.stringify({
+    certificates: ['a.test', 'b.test'].map((request_host) => ({ request_host, config, api })),
+  });
   const send = async (path: string, body: Uint8Array) => {
     const answer = await server.fastify.inject({
       method: 'POST',
@@ -111,10 +118,11 @@ async function prepareServer(): Promise<PreparedTarget> {
     if (/-----BEGIN[^-]*PRIVATE KEY/.test(answer.body)) throw new Error('a key is repeated');
   };
   return {
-    inputs: mutated(bytesOf(...forms(fields), ...forms(plugin)), { tokens }),
+    inputs: mutated(bytesOf(...forms(fields), ...forms(plugin), bulk), { tokens }),
     run: async (input) => {
       await send('/apis', input);
       await send('/plugins', input);
+      await send('/certificates', input);
     },
     dispose: async () => {
       await server.close();
