@@ -50,6 +50,75 @@ describe('commands that speak to the admin API', () => {
     });
   });
 
+  it('change how an API is reached, and take it back', async () => {
+    const { url } = await startAdmin();
+    const ca = join(await temporaryDirectory(), 'ca.pem');
+    const { cert } = await (await TestCa.create()).issue(['u.test']);
+    await writeFile(ca, cert);
+    const api = async (...argv: string[]) => {
+      const { code, out } = await type('api', ...argv, '--json', '--admin', url);
+      expect(code).toBe(0);
+      return JSON.parse(out);
+    };
+    const targets = ['10.0.0.1:8080 weight=2', '10.0.0.2:8080'];
+    const reach = ['--target', ...targets, '--upstream-ca', ca, '--no-upstream-verify'];
+    const added = await api('add', 'https://u.test', '--host', 'a.test', '--strip-path', ...reach);
+    const set = {
+      upstream_targets: targets,
+      upstream_ca: cert.trim(),
+      upstream_verify: false,
+      strip_request_path: true,
+    };
+    expect(added).toMatchObject(set);
+    expect(await api('update', 'a.test', '--upstream', 'https://v.test')).toEqual({
+      ...added,
+      upstream_url: 'https://v.test',
+    });
+    const { upstream_targets: _, upstream_ca: __, ...rest } = added;
+    const unset = ['--unset', 'upstream_targets', 'upstream_ca'];
+    expect(await api('update', 'a.test', ...unset, '--upstream-verify', '--no-strip-path')).toEqual(
+      {
+        ...rest,
+        upstream_url: 'https://v.test',
+        upstream_verify: true,
+        strip_request_path: false,
+      },
+    );
+    expect(await type('api', 'update', 'a.test', '--admin', url)).toMatchObject({
+      code: 1,
+      error: 'signet: empty body\n',
+    });
+  });
+
+  it('say what an API answers to plain HTTP, and HSTS', async () => {
+    const admin = await startAdmin();
+    const https = (...argv: string[]) => type('api', 'https', ...argv, '--admin', admin.url);
+    await type('api', 'add', 'http://u.test', '--host', 'a.test', '--admin', admin.url);
+    expect((await https('a.test', '--only-https')).error).toContain('bind one first');
+    await bind(admin, 'bound', 60);
+    const hsts = ['--hsts-max-age', '60', '--hsts-include-subdomains', '--hsts-preload'];
+    const set = await https('bound', '--only-https', '--redirect', '308', ...hsts, '--json');
+    expect(JSON.parse(set.out)).toEqual({
+      only_https: true,
+      accept_http_if_already_terminated: false,
+      https_redirect_status_code: 308,
+      hsts_max_age: 60,
+      hsts_include_subdomains: true,
+      hsts_preload: true,
+    });
+    const off = ['--unset', 'hsts_max_age', 'hsts_preload', '--no-hsts-include-subdomains'];
+    expect((await https('bound', ...off)).code).toBe(0);
+    expect((await https('bound')).out).toBe(
+      [
+        'only_https                         true\n',
+        'accept_http_if_already_terminated  false\n',
+        'https_redirect_status_code         308\n',
+        'hsts_include_subdomains            false\n',
+      ].join(''),
+    );
+    expect((await https('bound', '--redirect', '303')).error).toContain('308');
+  });
+
   it("tell the admin API's own reasons", async () => {
     const { url } = await startAdmin();
     const { code, error } = await type('api', 'add', 'nonsense', '--admin', url);

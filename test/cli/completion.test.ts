@@ -35,6 +35,10 @@ describe('completion', () => {
     expect(await offered('signet', 'import', '--format', 'n')).toEqual(['nginx']);
     expect(await offered('signet', 'start', '--log-level', 'w')).toEqual(['warn']);
     expect(await offered('signet', 'completion', 'z')).toEqual(['zsh']);
+    expect(await offered('signet', 'api', 'https', 'demo', '--redirect', '42')).toEqual(['426']);
+    expect(
+      await offered('signet', 'api', 'add', 'http://u.test', '--upstream-ca', '/etc/host'),
+    ).toContain('/etc/hosts');
     expect(await offered('signet', 'cert', 'list', '--token-file', '/etc/host')).toContain(
       '/etc/hosts',
     );
