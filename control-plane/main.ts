@@ -107,7 +107,10 @@ async function start(
       await handler.execute(command, { actor, correlationId: randomUUID() });
     },
   });
-  const ackHistory = new AckHistory(clusterDatabase);
+  const ackHistory = new AckHistory(clusterDatabase, {
+    retentionMs: config.ackRetentionMs,
+    clock,
+  });
   closing.add(() => ackHistory.flush());
   const registry = new NodeRegistry({ ...config, members, history: ackHistory, clock, logger });
   metrics.watchState(folded);

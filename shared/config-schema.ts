@@ -145,6 +145,13 @@ const properties = {
     description:
       'How long the key of a replaced certificate stays in the vault, so that the rotation can be rolled back; 0: it goes at once. Keys of deleted certificates always do.',
   }),
+  ack_retention_ms: Type.Integer({
+    minimum: 60_000,
+    maximum: 315_360_000_000,
+    default: 2_592_000_000,
+    description:
+      'How far back `/nodes/{node}/served` answers what a node served, 30 days. A million acknowledgements take 130 MB.',
+  }),
   control_planes: Type.Array(
     Type.Decode(
       Type.String({ pattern: listenAddressPattern, expects: 'host:port' }),

@@ -1,6 +1,7 @@
 import type { Revision } from '../../shared/revision.js';
 import type { RejectedEntry } from '../../shared/snapshot.js';
-import type { SqliteDatabase } from '../../shared/sqlite.js';
+import type { SqliteDatabase, SqliteStatement } from '../../shared/sqlite.js';
+import type { Clock } from '../ports/clock.js';
 
 export interface RecordedAck {
   readonly nodeId: string;
@@ -21,6 +22,12 @@ interface AckRow {
 
 const flushDelayMs = 500;
 
+export interface AckHistoryOptions {
+  /** How far back `at` answers; what is older is dropped. */
+  readonly retentionMs: number;
+  readonly clock: Clock;
+}
+
 /**
  * What each node said it serves, and when: one short row for each acknowledgement, so that the
  * configuration a node served at any time is the log folded up to that row's revision. Written in
@@ -28,11 +35,30 @@ const flushDelayMs = 500;
  */
 export class AckHistory {
   readonly #database: SqliteDatabase;
+  readonly #options: AckHistoryOptions;
+  readonly #insert: SqliteStatement<never>;
+  readonly #dropBeforeClean: SqliteStatement<never>;
+  readonly #dropRepeated: SqliteStatement<never>;
   #pending: RecordedAck[] = [];
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(database: SqliteDatabase) {
+  constructor(database: SqliteDatabase, options: AckHistoryOptions) {
     this.#database = database;
+    this.#options = options;
+    this.#insert = database.prepare('INSERT OR IGNORE INTO ack VALUES (?, ?, ?, ?, ?)');
+    // What a node served at the horizon is the last row up to it. If that one rejects something, the host
+    // was shown what a row before says (see `before`): the last one before each change of the rejections
+    // is kept, back to the last row without any.
+    this.#dropBeforeClean = database.prepare(`
+      DELETE FROM ack WHERE node_id = ? AND acked_at < (
+        SELECT acked_at FROM ack WHERE node_id = ? AND acked_at <= ? AND rejections IS NULL
+        ORDER BY acked_at DESC LIMIT 1)`);
+    this.#dropRepeated = database.prepare(`
+      DELETE FROM ack AS old WHERE node_id = ? AND acked_at <= ? AND rejections = (
+        SELECT rejections FROM ack AS next
+        WHERE next.node_id = old.node_id AND acked_at <= ?
+          AND (next.acked_at, next.revision) > (old.acked_at, old.revision)
+        ORDER BY acked_at, revision LIMIT 1)`);
   }
 
   record(ack: RecordedAck): void {
@@ -40,8 +66,9 @@ export class AckHistory {
     this.#timer ??= setTimeout(() => this.flush(), flushDelayMs).unref();
   }
 
-  /** The last acknowledgement of a node up to a time. */
+  /** The last acknowledgement of a node up to a time; `undefined` for one that lies too far back. */
   at(nodeId: string, time: number): RecordedAck | undefined {
+    if (time < this.#horizon) return undefined;
     return this.#last('', nodeId, time);
   }
 
@@ -72,12 +99,21 @@ export class AckHistory {
     if (acks.length === 0) return;
     this.#pending = [];
     this.#database.write(() => {
-      const insert = this.#database.prepare('INSERT OR IGNORE INTO ack VALUES (?, ?, ?, ?, ?)');
       for (const { nodeId, ackedAt, revision, digest, rejections } of acks) {
         const stored = rejections.length === 0 ? null : JSON.stringify(rejections);
-        insert.run(nodeId, ackedAt, revision, digest, stored);
+        this.#insert.run(nodeId, ackedAt, revision, digest, stored);
+      }
+      const horizon = this.#horizon;
+      // What is too old goes when something new of the same node comes: in the long run one row for one.
+      for (const nodeId of new Set(acks.map((ack) => ack.nodeId))) {
+        this.#dropBeforeClean.run(nodeId, nodeId, horizon);
+        this.#dropRepeated.run(nodeId, horizon, horizon);
       }
     });
+  }
+
+  get #horizon(): number {
+    return this.#options.clock() - this.#options.retentionMs;
   }
 
   close(): void {
