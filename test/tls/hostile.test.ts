@@ -1,6 +1,7 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect as connectTcp, type Socket } from 'node:net';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { ServingSettings } from '../../data-plane/serving/messages.js';
 import { clientHello } from '../support/client-hello.js';
 import { bar } from './support/bars.js';
@@ -45,7 +46,7 @@ describe('hostile clients', () => {
     await isServed();
   });
 
-  it('do not hold others up with handshakes that stall, and are let go', async () => {
+  it('do not hold others up with handshakes that stall or crawl, and are let go', async () => {
     const { node, isServed } = await served();
     const hello = await clientHello(host);
     const stalled = await Promise.all(
@@ -54,9 +55,20 @@ describe('hostile clients', () => {
         openTcp(node.httpsPort, n % 3 === 0 ? hello : hello.subarray(0, n % 100)),
       ),
     );
+    // Some send a byte now and then, so that they are never silent for long.
+    const crawling = await Promise.all(
+      Array.from({ length: 20 }, () => openTcp(node.httpsPort, hello.subarray(0, 1))),
+    );
+    let sent = 1;
+    const crawl = setInterval(() => {
+      for (const socket of crawling) socket.write(hello.subarray(sent, sent + 1));
+      sent += 1;
+    }, 500);
+    onTestFinished(() => clearInterval(crawl));
     await isServed();
     // The engine's clock for a connection without a request: 8 to 12 s.
-    for (const socket of stalled) await closed(socket);
+    for (const socket of [...stalled, ...crawling]) await closed(socket);
+    expect(sent).toBeLessThan(hello.length);
     await isServed();
     expect((await node.supervisor.stats()).connectionsActive).toBe(0);
   });
@@ -89,6 +101,25 @@ describe('hostile clients', () => {
     await eventually(5_000, async () => {
       expect((await node.supervisor.stats()).connectionsActive).toBe(0);
     });
+  });
+
+  it('may leave at any point of a handshake, and leave nothing behind', async () => {
+    const { node, isServed } = await served();
+    const { httpsPort: port } = node;
+    const hello = await clientHello(host);
+    for (let n = 0; n < bar(4_000, 80); n += 1) {
+      const socket = await openTcp(port, n % 4 < 2 ? Buffer.alloc(0) : hello);
+      if (n % 8 > 5) await once(socket, 'data'); // what the server has signed by then
+      if (n % 2 === 0) socket.resetAndDestroy();
+      else socket.destroy();
+    }
+    for (let n = 0; n < bar(1_000, 20); n += 1) (await open({ port, serverName: host })).destroy();
+    await isServed();
+    await eventually(5_000, async () => {
+      const { connectionsActive, contexts } = await node.supervisor.stats();
+      expect({ connectionsActive, contexts }).toEqual({ connectionsActive: 0, contexts: 1 });
+    });
+    expect(node.supervisor.restarts).toBe(0);
   });
 
   it('do no harm with garbage, plain HTTP, cut handshakes and renegotiation', async () => {
