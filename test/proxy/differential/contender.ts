@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Case } from './corpus.js';
 import type { Recorder } from './recorder.js';
@@ -16,36 +17,47 @@ export interface Outcome {
   readonly upstream: readonly string[];
 }
 
-const silenceMs = 400;
+const silenceMs = 60;
 
 /** Sends the bytes on a connection of their own and waits for its end, or for silence. */
 export async function play(contender: Contender, { bytes }: Case, id: number): Promise<Outcome> {
-  const received = await new Promise<{ text: string; closed: boolean }>((resolve) => {
-    const socket = connect(contender.port, '127.0.0.1');
-    let text = '';
-    const finish = (closed: boolean) => {
-      clearTimeout(timer);
-      socket.destroy();
-      resolve({ text, closed });
-    };
-    let timer = setTimeout(() => finish(false), silenceMs);
-    socket.on('connect', () => socket.write(bytes, 'latin1'));
-    socket.on('data', (data) => {
-      text += data.toString('latin1');
-      clearTimeout(timer);
-      timer = setTimeout(() => finish(false), silenceMs / 4);
-    });
-    socket.on('error', () => finish(true));
-    socket.on('close', () => finish(true));
+  const socket = connect(contender.port, '127.0.0.1');
+  let text = '';
+  let closed = false;
+  socket.on('connect', () => socket.write(bytes, 'latin1'));
+  socket.on('data', (data) => {
+    text += data.toString('latin1');
   });
-  const status = /^HTTP\/1\.[01] ([0-9]{3})/.exec(received.text)?.[1];
+  socket.on('error', () => socket.destroy());
+  const end = new Promise<void>((resolve) => {
+    socket.on('close', () => {
+      closed = true;
+      resolve();
+    });
+  });
+  let heard = -1;
+  while (!closed && heard !== text.length) {
+    heard = text.length;
+    await Promise.race([end, silence(contender.port)]);
+  }
+  socket.destroy();
+  const status = /^HTTP\/1\.[01] ([0-9]{3})/.exec(text)?.[1];
   return {
-    status: status === undefined ? (received.closed ? 'closed' : 'silent') : Number(status),
-    location: /^location: (.*)\r$/im.exec(received.text)?.[1],
+    status: status === undefined ? (closed ? 'closed' : 'silent') : Number(status),
+    location: /^location: (.*)\r$/im.exec(text)?.[1],
     upstream: contender.recorder
       .of(id)
       .map(({ method, target, body }) => `${method} ${target} ${JSON.stringify(body)}`),
   };
+}
+
+/** A while in which a busy machine had the time to answer: a request that was sent after it is answered. */
+async function silence(port: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, silenceMs));
+  const socket = connect(port, '127.0.0.1');
+  socket.write('GET / HTTP/1.1\r\nHost: a.test\r\n\r\n');
+  await once(socket, 'data');
+  socket.destroy();
 }
 
 /** What counts as the same: forwarded or redirected alike, or refused. How it is refused may differ. */

@@ -8,7 +8,7 @@ import { isInstalled } from '../../support/is-installed.js';
 import { TestGateway } from '../support/gateway.js';
 import { type Contender, gist, type Outcome, play } from './contender.js';
 import { corpus } from './corpus.js';
-import { explain } from './differences.js';
+import { explain, idleRows } from './differences.js';
 import { Recorder } from './recorder.js';
 
 const hasNginx = isInstalled('nginx');
@@ -75,7 +75,7 @@ beforeAll(async () => {
   contenders.push({ name: 'signet', port: gateway.httpPort, recorder: upstream });
   if (hasNginx) await startNginx();
   if (hasHaproxy) await startHaproxy();
-  for (const contender of contenders) {
+  const playAll = async (contender: Contender) => {
     const results: Outcome[] = [];
     let next = 0;
     const worker = async () => {
@@ -86,7 +86,8 @@ beforeAll(async () => {
     };
     await Promise.all(Array.from({ length: concurrency }, worker));
     outcomes.set(contender.name, results);
-  }
+  };
+  await Promise.all(contenders.map(playAll));
 }, 120_000);
 
 afterAll(async () => {
@@ -118,6 +119,20 @@ describe('the corpus', () => {
     expect(hidden).toEqual([]);
   });
 
+  it('is forwarded with a body only where its length can be read in one way', () => {
+    const forwarded = outcomes.get('signet')?.flatMap(({ upstream }, id) => {
+      const name = corpus[id]?.name ?? '';
+      return name.startsWith('nothing behind: ') && upstream.length > 0 ? [name.slice(16)] : [];
+    });
+    expect(forwarded).toEqual([
+      ...['length none, coding none', 'length none, coding chunked', 'length none, coding CHUNKED'],
+      ...['length 5, coding none', 'length 05, coding none', 'length 0, coding none'],
+      ...['length tab before value, coding none', 'length upper case, coding none'],
+      // No field of framing at all.
+      ...['length underscore, coding none', 'length underscore, coding chunked'],
+    ]);
+  });
+
   it('is redirected to the host that was asked for, at the TLS port, or nowhere', () => {
     const locations = outcomes.get('signet')?.flatMap(({ location }) => location ?? []);
     expect(locations?.length).toBeGreaterThan(20);
@@ -144,4 +159,8 @@ describe('the corpus', () => {
     });
     if (!has) console.warn(`${other} is not installed: the corpus is not compared with it`);
   }
+
+  it('comes to every one of the explanations', () => {
+    expect(idleRows(corpus.map(({ name }) => name))).toEqual([]);
+  });
 });
