@@ -14,6 +14,8 @@ const expiryWindowsDays = [0, 1, 7, 14, 30];
 const dayMs = 86_400_000;
 /** From a fast disk's sync to a slow network's. */
 const secondsBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
+/** Gauges that prom-client names like counters; each of them has a twin by type, under a good name. */
+const misnamed = ['handles', 'requests', 'resources'].map((of) => `nodejs_active_${of}_total`);
 /** Revisions whose time is kept for nodes that have yet to acknowledge them. */
 const maxRecordedTimes = 10_000;
 
@@ -33,6 +35,7 @@ export class ControlMetrics {
     const registers = [registry];
     this.registry = registry;
     collectDefaultMetrics({ register: registry });
+    for (const name of misnamed) registry.removeSingleMetric(name);
     this.appendSeconds = new Histogram({
       name: 'signet_log_append_seconds',
       help: 'Time of an append to the event log until it is durable, by outcome.',
@@ -132,15 +135,22 @@ export class ControlMetrics {
       (node) => node.rejections.length,
     );
     perNode(
-      'signet_node_digest_mismatches',
-      'Times that the state of the node was not what its revision ought to have.',
-      (node) => node.digestMismatches,
-    );
-    perNode(
       'signet_node_plugins_disagree',
       'Whether plugins_available differs from this control plane: 1 or 0.',
       (node) => Number(node.pluginsDisagree),
     );
+    new Counter({
+      name: 'signet_node_digest_mismatches_total',
+      help: 'Times that the state of the node was not what its revision ought to have.',
+      labelNames: ['node'],
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        for (const { name, digestMismatches } of nodes.nodes()) {
+          this.inc({ node: name }, digestMismatches);
+        }
+      },
+    });
   }
 
   #timePropagation(nodes: Nodes, control: ControlState): () => void {

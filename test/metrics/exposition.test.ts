@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { AdminClient } from '../support/admin-client.js';
@@ -6,6 +7,8 @@ import { curl } from '../support/curl.js';
 import { EchoUpstream } from '../support/echo-upstream.js';
 import { eventually } from '../support/eventually.js';
 import { GatewayProcess } from '../support/gateway-process.js';
+import { isInstalled } from '../support/installed.js';
+import { runCommand } from '../support/run-command.js';
 import { ScratchDirectory } from '../support/scratch-directory.js';
 import { shownLeaf } from '../support/shown-leaf.js';
 import { TestCa } from '../support/test-ca.js';
@@ -22,8 +25,8 @@ interface AlertRules {
   }[];
 }
 
-const document = (name: string) =>
-  readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
+const pathOf = (name: string) => fileURLToPath(new URL(`../../docs/${name}`, import.meta.url));
+const document = (name: string) => readFileSync(pathOf(name), 'utf8');
 const dashboard: Dashboard = JSON.parse(document('grafana-dashboard.json'));
 const rules: AlertRules = parse(document('prometheus-alerts.yml'));
 
@@ -136,6 +139,23 @@ describe('what is exposed', { timeout: 60_000 }, () => {
       }
     }
   });
+
+  it.skipIf(!isInstalled('promtool'))(
+    'is without fault for promtool (needs promtool)',
+    async () => {
+      for (const text of [control, node]) {
+        // promtool reads the older text format, which describes a counter under its whole name.
+        const counters = [...text.matchAll(/^# TYPE (\S+) counter$/gm)].map(([, name]) => name);
+        const input = text.replace(/^(# (?:HELP|TYPE)) (\S+)/gm, (line, what, name) =>
+          counters.includes(name) && !name.endsWith('_total') ? `${what} ${name}_total` : line,
+        );
+        const checked = await runCommand('promtool', ['check', 'metrics'], { input });
+        expect(checked).toMatchObject({ code: 0, stderr: '' });
+      }
+      const path = pathOf('prometheus-alerts.yml');
+      expect(await runCommand('promtool', ['check', 'rules', path])).toMatchObject({ code: 0 });
+    },
+  );
 
   it('counts in a histogram’s buckets what it counts in all', () => {
     const phase = (name: string) => `signet_node_upstream_seconds${name}`;
