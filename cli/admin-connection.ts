@@ -80,7 +80,8 @@ export class AdminConnection {
   ): Promise<Answer> {
     const { status, text } = await this.#patiently(() => this.#sendOnce(method, path, body));
     const parsed = parseJson(text);
-    if (status < 200 || status > 299) throw new AdminRefusal(status, describe(status, parsed));
+    if (status < 200 || status > 299)
+      throw new AdminRefusal(status, describe(status, path, parsed));
     return parsed ?? {};
   }
 
@@ -109,7 +110,7 @@ export class AdminConnection {
       });
       if (response.ok) return response;
       const parsed = parseJson(await response.text());
-      throw new AdminRefusal(response.status, describe(response.status, parsed));
+      throw new AdminRefusal(response.status, describe(response.status, path, parsed));
     } catch (error) {
       if (signal.aborted || error instanceof AdminRefusal) throw error;
       throw this.#unreachable(error);
@@ -186,7 +187,10 @@ function parseJson(body: string): Answer | undefined {
 }
 
 /** Kong's error bodies: a message, or one text or list of texts for each field. */
-function describe(status: number, body: Answer | undefined): string {
+function describe(status: number, path: string, body: Answer | undefined): string {
+  if (status === 404 && text(body ?? {}, 'message') === 'Not found') {
+    return `the control plane has no ${decodeURIComponent(path.slice(1).replace(/\?.*/, ''))}`;
+  }
   if (status === 401 || status === 403) {
     return `${text(body ?? {}, 'message') || 'not allowed'}: give a token with --token-file or SIGNET_TOKEN`;
   }

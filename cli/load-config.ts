@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { parseDocument } from 'yaml';
+import { LineCounter, parseDocument } from 'yaml';
 import {
   ConfigError,
   type ConfigSources,
@@ -10,6 +10,8 @@ import {
   toConfig,
 } from '../shared/config.js';
 import type { Settings } from '../shared/config-schema.js';
+import { errorText } from './error-text.js';
+import { yamlFault } from './yaml-fault.js';
 
 export interface LoadedConfig {
   readonly config: GatewayConfig;
@@ -48,14 +50,19 @@ export function configOf(settings: Settings): GatewayConfig {
 }
 
 function parseYaml(file: string): unknown {
-  const document = parseDocument(readText(file));
-  const [first] = document.errors;
-  if (first !== undefined) throw new ConfigError([`${file}: ${first.message}`]);
+  const lineCounter = new LineCounter();
+  const document = parseDocument(readText(file), {
+    ...{ lineCounter, prettyErrors: false, logLevel: 'silent' },
+  });
+  if (document.errors.length > 0) {
+    throw new ConfigError(document.errors.map((fault) => yamlFault(file, fault, lineCounter)));
+  }
   try {
     // Aliases are of no use in a flat file; without them no file can grow while it is read.
     return document.toJS({ maxAliasCount: 0 });
   } catch (error) {
-    throw new ConfigError([`${file}: ${messageOf(error)}`]);
+    if (!(error instanceof ReferenceError)) throw error;
+    throw new ConfigError([`${file} has aliases (*name): write out what they stand for`]);
   }
 }
 
@@ -63,10 +70,6 @@ function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new ConfigError([`${file}: ${messageOf(error)}`]);
+    throw new ConfigError([errorText(error)]);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

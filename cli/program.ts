@@ -1,6 +1,5 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../shared/config.js';
-import { GatewayError } from '../shared/errors.js';
 import { version } from '../shared/version.js';
 import { apiCommand } from './commands/api.js';
 import { certCommand } from './commands/cert.js';
@@ -20,6 +19,7 @@ import { statusCommand } from './commands/status.js';
 import { tokenCommand } from './commands/token.js';
 import { topCommand } from './commands/top.js';
 import { vaultCommand } from './commands/vault.js';
+import { errorText } from './error-text.js';
 import { exitCode, type Io, standardIo } from './io.js';
 import type { Roles } from './roles.js';
 
@@ -27,7 +27,6 @@ export function createProgram(roles: Roles, io: Io = standardIo): Command {
   const program = new Command('signet')
     .description('TLS gateway: bind a certificate to a host with one call, every node serves it.')
     .version(version, '-V, --version')
-    .showHelpAfterError('(signet COMMAND --help tells more)')
     .addCommand(startCommand(roles, io))
     .addCommand(controlPlaneCommand(roles, io))
     .addCommand(dataPlaneCommand(roles, io))
@@ -47,12 +46,18 @@ export function createProgram(roles: Roles, io: Io = standardIo): Command {
     .addCommand(tokenCommand(io))
     .addCommand(completionCommand(io));
   for (const command of withDescendants(program)) {
+    command.showHelpAfterError(`(${typed(command)} --help tells more)`);
     command.exitOverride().configureOutput({
       writeOut: (text) => io.out(text),
       writeErr: (text) => io.error(text),
     });
   }
   return program;
+}
+
+/** A command as it is typed: `signet cert list`. */
+function typed(command: Command): string {
+  return command.parent === null ? command.name() : `${typed(command.parent)} ${command.name()}`;
 }
 
 export function withDescendants(command: Command): Command[] {
@@ -76,22 +81,11 @@ export async function run(
       io.error(`signet: the configuration is wrong:\n${bullets(error.problems)}`);
       return exitCode.usage;
     }
-    io.error(`signet: ${explain(error)}\n`);
+    io.error(`signet: ${errorText(error)}\n`);
     return exitCode.failed;
   }
 }
 
 function bullets(lines: readonly string[]): string {
   return lines.map((line) => `  - ${line}\n`).join('');
-}
-
-function explain(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if ('code' in error && error.code === 'EADDRINUSE') {
-    return `${error.message}. Another program has that port: stop it, or choose other ports (signet start --help).`;
-  }
-  if ('code' in error && error.code === 'EACCES') {
-    return `${error.message}. This user may not do that: choose a port above 1023 or another data_dir.`;
-  }
-  return error instanceof GatewayError ? `${error.message} (${error.code})` : error.message;
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Closing, startOrClose } from '../shared/closing.js';
 import type { GatewayConfig } from '../shared/config.js';
 import type { RootLogger } from '../shared/create-logger.js';
+import { holdDataDirectory } from '../shared/data-directory.js';
 import type { ApiId } from '../shared/gateway-model.js';
 import type { Logger } from '../shared/logger.js';
 import type { Listening, RunningControlPlane } from '../shared/running.js';
@@ -68,6 +69,7 @@ async function start(
   closing: Closing,
 ): Promise<RunningControlPlane> {
   const clock = Date.now;
+  closing.add(holdDataDirectory(config.dataDir));
   const metrics = new ControlMetrics();
   const opened = await openStores(config, logger);
   closing.add(() => opened.close());

@@ -1,10 +1,10 @@
-import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Closing, startOrClose } from '../shared/closing.js';
 import type { GatewayConfig } from '../shared/config.js';
 import type { RootLogger } from '../shared/create-logger.js';
+import { holdDataDirectory } from '../shared/data-directory.js';
 import { joinTokenOf } from '../shared/join-token-source.js';
 import type { Logger } from '../shared/logger.js';
 import type { Listening, RunningRole } from '../shared/running.js';
@@ -40,7 +40,7 @@ async function start(
   const engine = await checkEngineBuild(config.engineSha256);
   logger.info({ ...engine }, 'the TLS engine is the build that was expected');
   const dataDirectory = config.dataDir;
-  mkdirSync(dataDirectory, { recursive: true, mode: 0o700 });
+  closing.add(holdDataDirectory(dataDirectory));
   const nodeName = config.nodeName ?? hostname();
   const identity = await joinCluster({
     dataDirectory,

@@ -79,6 +79,24 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
   return new BetterSqlite(database, readOnly);
 }
 
+/**
+ * Locks a file, which is made with mode 0600, against every other process and connection. The operating
+ * system takes the lock back when the process ends, however it ends.
+ * @returns a function that gives it back.
+ * @throws an error that `isSqliteBusy` knows if somebody else still has it after `waitMs`.
+ */
+export function lockFile(path: string, waitMs: number): () => void {
+  closeSync(openSync(path, 'a', 0o600));
+  const database = new Database(path, { timeout: waitMs });
+  try {
+    database.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+  return () => database.close();
+}
+
 /** Whether a write failed because another connection held the lock for longer than the busy timeout. */
 export function isSqliteBusy(error: unknown): boolean {
   return error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY');

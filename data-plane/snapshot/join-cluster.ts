@@ -56,7 +56,14 @@ export async function joinCluster(options: JoinClusterOptions): Promise<NodeIden
 async function joinAt(address: Address, options: JoinClusterOptions): Promise<NodeIdentity> {
   const { nodeName, signal = new AbortController().signal } = options;
   const token = parseJoinToken(options.token);
-  if (token === undefined) throw new JoinRefusedError('this is no join token');
+  if (options.token === '') {
+    throw new JoinRefusedError(
+      "this node has not joined yet: print a token with 'signet node token', where its control plane is, and give it in SIGNET_JOIN_TOKEN or join_token_path",
+    );
+  }
+  if (token === undefined) {
+    throw new JoinRefusedError("the join token is not as 'signet node token' prints it");
+  }
   const caPem = await clusterCaOf(address, token.caFingerprint256, signal);
   const { csrPem, keyPem } = await createCertificateRequest();
   const connection = frameSocket(await connectTls(address, { caPem }, signal));

@@ -76,14 +76,33 @@ describe('the command line', () => {
 
   it('tells where a configuration file stops being YAML, and refuses aliases', async () => {
     const file = join(directory, 'signet.yml');
-    writeFileSync(file, 'workers: [1\n');
-    expect((await type('config', '--config', file)).error).toContain('line 2');
+    for (const [text, told] of [
+      ['workers: [1\n', ':2:1 is not YAML: this is not indented'],
+      ['workers: 1\njoin_token: "c2VjcmV0\n', ':3:1 is not YAML: a quote, bracket'],
+      ['workers: 1\nworkers: 2\n', ':2:1 is not YAML: this name stands there already'],
+      ['\tworkers: 1\n', ':1:1 is not YAML: a tab'],
+      ['data_dir: C: x\n', ':1:11 is not YAML: a second colon'],
+      ['workers 1\nprocesses: 1\n', ':1:1 is not YAML: a colon is missing'],
+    ] as const) {
+      writeFileSync(file, text);
+      const { code, error } = await type('config', '--config', file);
+      expect(code).toBe(2);
+      expect(error).toContain(`${file}${told}`);
+      expect(error).not.toContain('c2VjcmV0');
+    }
     writeFileSync(file, 'a: &a [x]\ntrusted_ips: [*a, *a]\n');
     expect(await type('config', '--config', file)).toMatchObject({ code: 2 });
     expect(await type('config', '--config', join(directory, 'absent.yml'))).toMatchObject({
       code: 2,
-      error: expect.stringContaining('no such file'),
+      error: expect.stringContaining('there is no '),
     });
+  });
+
+  it('says of a file what is the matter with it, and where to read on', async () => {
+    expect((await type('cert', 'check', join(directory, 'x.pem'))).error).toBe(
+      `signet: there is no ${join(directory, 'x.pem')}\n`,
+    );
+    expect((await type('cert', 'lst')).error).toContain('(signet cert --help tells more)');
   });
 
   it('prints what the sources add up to', async () => {

@@ -25,6 +25,14 @@ it('on loopback it says that everybody on the machine may change everything', as
   expect((await fetch(`${gateway.adminUrl}/apis`)).status).toBe(200);
 });
 
+it('a data directory is for one process, and free again once that is killed', async () => {
+  const dataDir = await temporaryDirectory();
+  const first = await startControlPlane(dataDir);
+  await expect(startControlPlane(dataDir)).rejects.toThrow('SIGNET_DATA_DIRECTORY_IN_USE');
+  await first.kill();
+  await startControlPlane(dataDir);
+});
+
 it('the first token lies in a file for its owner alone, once, and in no output', async () => {
   const dataDir = await temporaryDirectory();
   const key = bench.key('EC', 'ec_paramgen_curve:P-256');

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { LineCounter, parseDocument } from 'yaml';
+import { yamlFault } from '../../yaml-fault.js';
 import { statIfThere } from './file-tree.js';
 import { SourceError } from './source.js';
 
@@ -23,10 +24,7 @@ export async function readDocument(file: string): Promise<unknown> {
       ...{ lineCounter: lines, prettyErrors: false, merge: true, logLevel: 'silent' },
     });
     const [first] = document.errors;
-    if (first !== undefined) {
-      const { line, col } = lines.linePos(first.pos[0]);
-      throw new SourceError(`${file}:${line}:${col} is not YAML (${first.code})`);
-    }
+    if (first !== undefined) throw new SourceError(yamlFault(file, first, lines));
     return document.toJS({ maxAliasCount });
   } catch (error) {
     if (error instanceof SourceError) throw error;
