@@ -11,6 +11,8 @@ import { GatewayError } from './errors.js';
  */
 export interface SqliteDatabase {
   prepare<Row = unknown>(sql: string): SqliteStatement<Row>;
+  /** A statement that answers with its first column alone: no object is made of each row. */
+  prepareColumn<Value extends SqliteValue>(sql: string): SqliteStatement<Value>;
   /** Runs statements that answer nothing: schema, settings. */
   exec(sql: string): void;
   /**
@@ -136,6 +138,10 @@ class BetterSqlite implements SqliteDatabase {
 
   prepare<Row>(sql: string): SqliteStatement<Row> {
     return this.#database.prepare<SqliteValue[], Row>(sql);
+  }
+
+  prepareColumn<Value extends SqliteValue>(sql: string): SqliteStatement<Value> {
+    return this.#database.prepare<SqliteValue[], Value>(sql).pluck();
   }
 
   exec(sql: string): void {

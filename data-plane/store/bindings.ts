@@ -1,7 +1,8 @@
 import type { CertificateId, PluginId } from '../../shared/gateway-model.js';
 import type { SnapshotEntry, SnapshotEntryKey } from '../../shared/snapshot.js';
 import type { SqliteDatabase, SqliteStatement } from '../../shared/sqlite.js';
-import { certificateByHost, derivedCertificate, everyApi } from './schema.js';
+import { HostBindings, hostHash } from './host-bindings.js';
+import { everyApi } from './schema.js';
 
 interface HostRow {
   readonly host: string | null;
@@ -12,9 +13,9 @@ const hostColumns = 'a.host AS host, (a.has_wildcard OR a.has_path) AS pattern';
 
 /** Which hosts a change of an entry reaches, and which certificate each host is bound to. */
 export class Bindings {
-  readonly #certificate: SqliteStatement<{ id: CertificateId | null }>;
-  readonly #derived: SqliteStatement<{ id: CertificateId | null }>;
+  readonly #hosts: HostBindings;
   readonly #bind: SqliteStatement<never>;
+  readonly #release: SqliteStatement<never>;
   readonly #api: SqliteStatement<HostRow>;
   readonly #everyApi: SqliteStatement<HostRow>;
   readonly #scopeOfPlugin: SqliteStatement<{ scope: string }>;
@@ -23,11 +24,14 @@ export class Bindings {
   readonly #dangling: Record<SnapshotEntryKey['kind'], SqliteStatement<unknown>>;
 
   constructor(database: SqliteDatabase) {
-    this.#certificate = database.prepare(certificateByHost);
-    this.#derived = database.prepare(derivedCertificate('?'));
-    this.#bind = database.prepare(
-      'UPDATE api SET certificate_id = ? WHERE host = ? AND certificate_id IS NOT ?',
-    );
+    this.#hosts = new HostBindings(database);
+    this.#bind = database.prepare(`
+      INSERT INTO binding (host_hash, host, certificate_id) VALUES (?, ?, ?)
+      ON CONFLICT DO UPDATE SET
+        host = iif(host = excluded.host, host, NULL),
+        certificate_id = iif(host = excluded.host, excluded.certificate_id, NULL)
+      WHERE host <> excluded.host OR certificate_id IS NOT excluded.certificate_id`);
+    this.#release = database.prepare('DELETE FROM binding WHERE host_hash = ? AND host = ?');
     this.#api = database.prepare(`SELECT ${hostColumns} FROM api a WHERE a.id = ?`);
     this.#everyApi = database.prepare(`SELECT ${hostColumns} FROM api a`);
     this.#scopeOfPlugin = database.prepare('SELECT scope FROM plugin WHERE id = ?');
@@ -66,14 +70,15 @@ export class Bindings {
 
   /** What readers take the API with this very `request_host` to be bound to. */
   certificateOf(host: string): CertificateId | undefined {
-    return this.#certificate.get(host)?.id ?? undefined;
+    return this.#hosts.find(host)?.certificateId;
   }
 
   /** Binds the host anew: to the certificate of the enabled plugin that applies to it now. */
   renew(host: string): CertificateId | undefined {
-    const id = this.#derived.get(host)?.id ?? null;
-    this.#bind.run(id, host, id);
-    return id ?? undefined;
+    const binding = this.#hosts.derive(host);
+    if (binding === undefined) this.#release.run(hostHash(host), host);
+    else this.#bind.run(hostHash(host), host, binding.certificateId ?? null);
+    return binding?.certificateId;
   }
 
   /** Hosts that the entry's stored form reaches, and whether wildcard or path APIs are among them. */

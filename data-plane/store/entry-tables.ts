@@ -44,9 +44,7 @@ export class EntryTables {
       plugin: database.prepare('DELETE FROM plugin WHERE id = ?'),
       certificate: database.prepare('UPDATE certificate SET retired = 1 WHERE id = ?'),
     };
-    this.#putApi = database.prepare(
-      'INSERT OR REPLACE INTO api VALUES (?, ?, ?, ?, ?, ?, ?, NULL)',
-    );
+    this.#putApi = database.prepare('INSERT OR REPLACE INTO api VALUES (?, ?, ?, ?, ?, ?, ?)');
     this.#putPlugin = database.prepare(
       'INSERT OR REPLACE INTO plugin VALUES (?, ?, ?, ?, ?, ?, ?)',
     );

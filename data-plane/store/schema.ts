@@ -3,8 +3,9 @@
  * rows left at an older one are gone when it commits. `hash` is the entry's hash, 32 bytes. A retired
  * certificate is no part of the snapshot any more, but some host's last good one.
  *
- * `api.certificate_id` is derived from the plugins once a change is complete: what every handshake of a
- * new name asks is one look-up in one index then, even among a million hosts.
+ * `binding` is derived from APIs and plugins once a change is complete, so that what every handshake of a
+ * new name asks is one look-up by a small key, even among a million hosts. Its `host` is NULL once
+ * several hosts have had the same hash: then the APIs are asked.
  */
 export const migrations: readonly string[] = [
   `
@@ -24,10 +25,9 @@ export const migrations: readonly string[] = [
       has_path INTEGER NOT NULL,
       json TEXT NOT NULL,
       hash BLOB NOT NULL,
-      epoch INTEGER NOT NULL,
-      certificate_id TEXT
+      epoch INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
-    CREATE INDEX api_by_host ON api (host, id, certificate_id) WHERE host IS NOT NULL;
+    CREATE INDEX api_by_host ON api (host) WHERE host IS NOT NULL;
     CREATE INDEX api_with_wildcard ON api (id) WHERE has_wildcard = 1;
     CREATE INDEX api_with_path ON api (id) WHERE has_path = 1;
 
@@ -55,6 +55,12 @@ export const migrations: readonly string[] = [
     ) STRICT;
     CREATE INDEX certificate_retired ON certificate (id) WHERE retired = 1;
 
+    CREATE TABLE binding (
+      host_hash INTEGER PRIMARY KEY,
+      host TEXT,
+      certificate_id TEXT
+    ) STRICT;
+
     CREATE TABLE last_good (
       host TEXT PRIMARY KEY,
       certificate_id TEXT NOT NULL
@@ -65,9 +71,12 @@ export const migrations: readonly string[] = [
 /** Stands for "every API" in `plugin.scope`; API ids are UUIDs. */
 export const everyApi = 'all';
 
-/** The certificate that the API with a `request_host` is bound to, NULL where no plugin is enabled. */
-export const certificateByHost =
-  'SELECT certificate_id AS id FROM api WHERE host = ? ORDER BY api.id LIMIT 1';
+/**
+ * The certificate that a host is bound to, by host and hash: '' where no plugin is enabled, NULL where the
+ * row does not say.
+ */
+export const bindingByHash =
+  "SELECT CASE host WHEN ? THEN ifnull(certificate_id, '') END AS id FROM binding WHERE host_hash = ?";
 
 /**
  * The same out of the plugins: the API's own, else the one for all APIs.

@@ -2,9 +2,10 @@ import type { Api, CertificateId, SslPlugin } from '../../shared/gateway-model.j
 import type { Revision } from '../../shared/revision.js';
 import type { ServedCertificate } from '../../shared/snapshot.js';
 import { isSqliteDamage, type SqliteDatabase, type SqliteStatement } from '../../shared/sqlite.js';
+import { type HostBinding, HostBindings } from './host-bindings.js';
 import type { NodeKey } from './node-key.js';
 import type { NodeStoreReader, RoutedApi } from './node-store.js';
-import { certificateByHost, everyApi } from './schema.js';
+import { everyApi } from './schema.js';
 
 interface RoutedRow {
   readonly api: string;
@@ -25,7 +26,7 @@ export class SqliteNodeStoreReader implements NodeStoreReader {
   readonly #key: NodeKey;
   readonly #revision: SqliteStatement<{ revision: Revision | null }>;
   readonly #byHost: SqliteStatement<RoutedRow>;
-  readonly #binding: SqliteStatement<{ id: CertificateId | null }>;
+  readonly #bindings: HostBindings;
   readonly #wildcards: SqliteStatement<RoutedRow>;
   readonly #paths: SqliteStatement<RoutedRow>;
   readonly #certificate: SqliteStatement<CertificateRow>;
@@ -43,7 +44,7 @@ export class SqliteNodeStoreReader implements NodeStoreReader {
         LEFT JOIN plugin own ON own.scope = a.id AND own.enabled = 1
         LEFT JOIN plugin every ON every.scope = '${everyApi}' AND every.enabled = 1
         WHERE ${where} ORDER BY a.id`);
-    this.#binding = database.prepare(certificateByHost);
+    this.#bindings = new HostBindings(database);
     this.#byHost = routed('a.host = ?');
     this.#wildcards = routed('a.has_wildcard = 1');
     this.#paths = routed('a.has_path = 1');
@@ -68,11 +69,8 @@ export class SqliteNodeStoreReader implements NodeStoreReader {
     }, undefined);
   }
 
-  bindingByHost(host: string): { readonly certificateId: CertificateId | undefined } | undefined {
-    return unlessDamaged(() => {
-      const row = this.#binding.get(host);
-      return row && { certificateId: row.id ?? undefined };
-    }, undefined);
+  bindingByHost(host: string): HostBinding | undefined {
+    return unlessDamaged(() => this.#bindings.find(host), undefined);
   }
 
   wildcardApis(): readonly RoutedApi[] {

@@ -17,12 +17,13 @@ import {
   SnapshotInconsistentError,
   SnapshotMismatchError,
 } from '../../data-plane/store/errors.js';
+import { hostHash } from '../../data-plane/store/host-bindings.js';
 import type { NodeStoreReader, NodeStoreWriter } from '../../data-plane/store/node-store.js';
 import {
   openNodeStoreReader,
   openNodeStoreWriter,
 } from '../../data-plane/store/open-node-store.js';
-import { certificateByHost } from '../../data-plane/store/schema.js';
+import { bindingByHash } from '../../data-plane/store/schema.js';
 import type { SnapshotEntry } from '../../shared/snapshot.js';
 import { builtFile } from '../support/built-file.js';
 import { apiId, certificateId } from '../support/gateway-fixtures.js';
@@ -353,8 +354,8 @@ describe('node store: damage', () => {
       .prepare('UPDATE plugin SET certificate_id = ? WHERE scope = ?')
       .run(certificateId(1), apiId(2));
     database
-      .prepare('UPDATE api SET certificate_id = ? WHERE id = ?')
-      .run(certificateId(1), apiId(3));
+      .prepare('UPDATE binding SET certificate_id = ? WHERE host = ?')
+      .run(certificateId(1), 'host-3.test');
     database.close();
     const { writer, reader } = openStore(dataDirectory);
     const { digest } = writer;
@@ -369,7 +370,7 @@ describe('node store: damage', () => {
     expect(reader.certificate(certificateId(7))).toEqual(servedCertificate(7));
   });
 
-  it("answers a handshake's question with one look-up in one index", async () => {
+  it("answers a handshake's question with one look-up by an integer", async () => {
     const dataDirectory = await temporaryDirectory();
     openStore(dataDirectory);
     const database = new Database(join(dataDirectory, 'node-store.sqlite'), { readonly: true });
@@ -377,11 +378,33 @@ describe('node store: damage', () => {
       database.close();
     });
     const plan = database
-      .prepare<[string], { detail: string }>(`EXPLAIN QUERY PLAN ${certificateByHost}`)
-      .all('host-1.test');
+      .prepare<[string, number], { detail: string }>(`EXPLAIN QUERY PLAN ${bindingByHash}`)
+      .all('host-1.test', 1);
     expect(plan.map(({ detail }) => detail)).toEqual([
-      expect.stringMatching(/^SEARCH api USING COVERING INDEX api_by_host /),
+      'SEARCH binding USING INTEGER PRIMARY KEY (rowid=?)',
     ]);
+  });
+
+  it('tells hosts of the same hash apart, also when one of them goes', async () => {
+    const [first, second] = hostsOfOneHash();
+    const { writer, reader } = await emptyStore();
+    const bound = () => [first, second].map((host) => reader.bindingByHost(host)?.certificateId);
+    const entries = (n: number, host: string) => [
+      apiEntry(n, { requestHost: host }),
+      certificateEntry(n),
+      pluginEntry(n, n, n),
+    ];
+    writer.apply(delta('empty', 1, entries(1, first)));
+    expect(bound()).toEqual([certificateId(1), undefined]);
+    expect(reader.bindingByHost(second)).toBeUndefined();
+    writer.apply(delta(1, 2, entries(2, second)));
+    expect(bound()).toEqual([certificateId(1), certificateId(2)]);
+    writer.apply(delta(2, 3, [certificateEntry(3), pluginEntry(1, 1, 3)]));
+    expect(bound()).toEqual([certificateId(3), certificateId(2)]);
+    writer.apply(delta(3, 4, [], [pluginKey(2), apiKey(2)]));
+    expect(bound()).toEqual([certificateId(3), undefined]);
+    expect(reader.bindingByHost(second)).toBeUndefined();
+    expect(await writer.verify()).toBe(0);
   });
 
   it('holds every revision it said it had after the process was killed', async () => {
@@ -397,6 +420,17 @@ describe('node store: damage', () => {
     expect(await writer.verify()).toBe(0);
   });
 });
+
+/** Of some fifty thousand names two have the same hash of 31 bits. */
+function hostsOfOneHash(): [string, string] {
+  const seen = new Map<number, string>();
+  for (let n = 0; ; n += 1) {
+    const host = `n${n}.test`;
+    const other = seen.get(hostHash(host));
+    if (other !== undefined) return [other, host];
+    seen.set(hostHash(host), host);
+  }
+}
 
 function sealedKeyInFile(dataDirectory: string): Buffer {
   const database = new Database(join(dataDirectory, 'node-store.sqlite'), { readonly: true });
