@@ -1,4 +1,3 @@
-import type { MessagePort } from 'node:worker_threads';
 import type { LogLevel } from '../../shared/config-schema.js';
 import type { ListenAddress } from '../../shared/listen-address.js';
 import type { RejectedEntry } from '../../shared/snapshot.js';
@@ -9,6 +8,7 @@ import type { AppDescriptor } from '../listener/engine.js';
 import type { ProxyLimits } from '../proxy/proxy-limits.js';
 import type { AppliedChanges } from '../store/node-store.js';
 import type { ServingStats } from './serving-stats.js';
+import type { WorkerPort } from './worker-channel.js';
 
 /** What requests are answered with, as far as it can be told to another thread. */
 export interface GatewaySettings {
@@ -99,5 +99,5 @@ export interface WorkerTask {
   readonly index: number;
   /** Never used again in the process: names the worker's sockets. */
   readonly name: string;
-  readonly port: MessagePort;
+  readonly port: WorkerPort<WorkerReport, WorkerCommand>;
 }

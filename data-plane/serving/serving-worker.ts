@@ -78,7 +78,7 @@ export class ServingWorker {
     this.#tls = this.#createTlsListener();
     this.#loopDelay.enable();
     this.#http = new HttpListener(this.#gateway, this.#limit, settings.http.port);
-    task.port.on('message', (command: WorkerCommand) => this.#obey(command));
+    task.port.on('message', (command) => this.#obey(command));
     void this.#start();
   }
 
@@ -225,14 +225,16 @@ export class ServingWorker {
       await new Promise((resolve) => setTimeout(resolve, drainCheckMs));
     }
     this.#gateway.closeWebSockets();
-    // Closes listeners in this turn; the engine frees their sockets at the end of it.
     this.#tls.close();
     this.#http.close();
     this.#gateway.close();
     this.#accessLog?.close();
     this.#store.close();
     this.#keyFile.close();
-    setImmediate(() => this.#report({ kind: 'closed', stats: this.#stats() }));
+    // The engine frees the sockets of its listeners at the end of this turn: it is over with the next one.
+    setImmediate(() => {
+      setImmediate(() => this.#report({ kind: 'closed', stats: this.#stats() }));
+    });
   }
 
   #connections(): number {

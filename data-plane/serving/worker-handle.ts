@@ -1,4 +1,3 @@
-import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Logger } from '../../shared/logger.js';
 import type { RejectedEntry } from '../../shared/snapshot.js';
 import type { AppDescriptor } from '../listener/engine.js';
@@ -7,6 +6,7 @@ import type { Acceptor } from './acceptor.js';
 import type { ServingSettings, WorkerCommand, WorkerReport, WorkerTask } from './messages.js';
 import { PendingReplies } from './pending-replies.js';
 import type { ServingStats } from './serving-stats.js';
+import type { WorkerChannel } from './worker-channel.js';
 
 export interface Acceptors {
   readonly http: Acceptor;
@@ -19,6 +19,7 @@ export interface WorkerHandleOptions {
   readonly name: string;
   readonly acceptors: Acceptors;
   readonly logger: Logger;
+  readonly channel: WorkerChannel;
   /** Runs the task in a thread; settles when the thread has ended, `signal` ends it. */
   readonly run: (task: WorkerTask, signal: AbortSignal) => Promise<unknown>;
   /** The worker asks for another to take its place. */
@@ -38,7 +39,7 @@ export class WorkerHandle {
   /** Its thread has ended. Never rejects. */
   readonly ended: Promise<WorkerEnd>;
   readonly #options: WorkerHandleOptions;
-  readonly #port: MessagePort;
+  readonly #port: WorkerChannel['ofPool'];
   readonly #abort = new AbortController();
   readonly #applied = new PendingReplies<readonly RejectedEntry[]>([]);
   readonly #stats = new PendingReplies<ServingStats | undefined>(undefined);
@@ -50,13 +51,12 @@ export class WorkerHandle {
   #becameReady: () => void = () => {};
 
   constructor(options: WorkerHandleOptions) {
-    const { settings, index, name, run } = options;
+    const { settings, index, name, channel, run } = options;
     this.#options = options;
     this.index = index;
-    const { port1, port2 } = new MessageChannel();
-    this.#port = port1;
-    port1.on('message', (report: WorkerReport) => this.#hear(report));
-    const task: WorkerTask = { settings, index, name, port: port2 };
+    this.#port = channel.ofPool;
+    this.#port.on('message', (report) => this.#hear(report));
+    const task: WorkerTask = { settings, index, name, port: channel.ofWorker };
     this.ended = run(task, this.#abort.signal).then(
       () => this.#end('its task returned'),
       (error: unknown) => this.#end(error instanceof Error ? error.message : String(error)),

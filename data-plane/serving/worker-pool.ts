@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { MessageChannel } from 'node:worker_threads';
 import { Piscina } from 'piscina';
 import type { Logger } from '../../shared/logger.js';
 import type { RejectedEntry } from '../../shared/snapshot.js';
@@ -8,7 +9,8 @@ import { MainThreadWorker } from './main-thread-worker.js';
 import type { ServingSettings, WorkerCommand, WorkerTask } from './messages.js';
 import { mergeRejections, withRejections } from './rejections.js';
 import { pastStats, type ServingStats, sumStats } from './serving-stats.js';
-import { type Acceptors, WorkerHandle } from './worker-handle.js';
+import { sameThreadChannel } from './worker-channel.js';
+import { type Acceptors, WorkerHandle, type WorkerHandleOptions } from './worker-handle.js';
 
 export interface WorkerPoolOptions {
   readonly settings: ServingSettings;
@@ -118,10 +120,7 @@ export class WorkerPool {
       name: `${index}.${this.#started}`,
       acceptors,
       logger,
-      run: (task, signal) =>
-        inMainThread
-          ? this.#mainThread.run(task, signal)
-          : this.#piscina.run(task, { signal, transferList: [task.port] }),
+      ...(inMainThread ? this.#inMainThread() : this.#inItsOwnThread()),
       wantsReplacement: (reason) => {
         logger.info({ worker: index, reason }, 'replacing a worker');
         // Not at once: a defect that each worker meets anew would keep the process busy with starts.
@@ -135,6 +134,21 @@ export class WorkerPool {
     this.#handles.add(handle);
     void this.#watch(handle);
     return handle;
+  }
+
+  #inMainThread(): Pick<WorkerHandleOptions, 'channel' | 'run'> {
+    return {
+      channel: sameThreadChannel(),
+      run: (task, signal) => this.#mainThread.run(task, signal),
+    };
+  }
+
+  #inItsOwnThread(): Pick<WorkerHandleOptions, 'channel' | 'run'> {
+    const { port1, port2 } = new MessageChannel();
+    return {
+      channel: { ofPool: port1, ofWorker: port2 },
+      run: (task, signal) => this.#piscina.run(task, { signal, transferList: [port2] }),
+    };
   }
 
   async #watch(handle: WorkerHandle): Promise<void> {
