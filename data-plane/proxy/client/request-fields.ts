@@ -81,13 +81,16 @@ export class RequestFields {
   requestId: string | undefined;
   traceparent: string | undefined;
   handshake: HandshakeFields | undefined;
+  /** Whether no value holds a character beyond ASCII. */
+  isAscii = true;
   /** Why two readers could see two different messages, if they could. */
   doubt: string | undefined;
 
   /** @param name in lower case. */
   add(name: string, value: string): void {
-    if (!plainValue.test(value) && badValue.test(value)) {
-      this.doubt = 'control character in a header field';
+    if (!plainValue.test(value)) {
+      this.isAscii = false;
+      if (badValue.test(value)) this.doubt = 'control character in a header field';
     }
     const kind = special.get(name);
     if (kind === undefined) this.passed.push(name, value);

@@ -1,6 +1,6 @@
 import type { HttpRequest } from 'uWebSockets.js';
 import { type HostHeader, parseHostHeader } from '../../../shared/hostname.js';
-import { listItems } from '../field-list.js';
+import { listItems, nominatesFields } from '../field-list.js';
 import { readWebSocketOffer, type WebSocketOffer } from '../web-socket/web-socket-offer.js';
 import { RequestFields } from './request-fields.js';
 import { type RequestFraming, readFraming } from './request-framing.js';
@@ -89,15 +89,11 @@ function withoutNominated(
   fields: readonly string[],
   options: readonly string[],
 ): readonly string[] {
-  if (options.length === 0 || (options.length === 1 && ordinaryOption(options[0]))) return fields;
+  if (!nominatesFields(options)) return fields;
   const kept: string[] = [];
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] as string; // fields come in pairs
     if (!options.includes(name)) kept.push(name, fields[i + 1] as string);
   }
   return kept;
-}
-
-function ordinaryOption(option: string | undefined): boolean {
-  return option === 'keep-alive' || option === 'close';
 }

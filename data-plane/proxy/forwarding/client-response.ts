@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { ResponseLength, ResponseStart } from '../client/response-start.js';
+import { nominatesFields } from '../field-list.js';
 import type { ResponseHead } from '../upstream/response-head.js';
 
 /** What the gateway says about its own part in an answer. */
@@ -15,9 +16,9 @@ export interface GatewayTrace {
 
 /**
  * Not passed on: hop-by-hop fields, what the engine writes itself (a second `Date` or length beside its
- * own would stay), and what the gateway says. Looked up by length first: nearly no field is one of them.
+ * own would stay), and what the gateway says.
  */
-const dropped = new Set([
+const dropped = [
   'connection',
   'keep-alive',
   'proxy-connection',
@@ -28,11 +29,11 @@ const dropped = new Set([
   'date',
   'content-length',
   'x-request-id',
-]);
-const droppedLengths = [...dropped].reduce<boolean[]>((lengths, name) => {
-  lengths[name.length] = true;
-  return lengths;
-}, new Array<boolean>(32).fill(false));
+];
+/** Asked by the length of a name: nearly no field is one of them, and a hash of each would cost more. */
+const droppedByLength = Array.from({ length: 18 }, (_, length) => {
+  return dropped.filter((name) => name.length === length);
+});
 const nonAscii = /[\x80-\xff]/;
 
 /** The status line and fields that the client gets for an upstream's response. */
@@ -50,14 +51,21 @@ function endToEndFields(
   connectionOptions: readonly string[],
 ): string[] {
   const fields: string[] = [];
+  const nominates = nominatesFields(connectionOptions);
   for (let i = 0; i < received.length; i += 2) {
     const name = received[i] as string; // fields come in pairs
     const value = received[i + 1] as string;
-    if (droppedLengths[name.length] === true && dropped.has(name.toLowerCase())) continue;
-    if (connectionOptions.length > 0 && connectionOptions.includes(name.toLowerCase())) continue;
+    if (isDropped(name)) continue;
+    if (nominates && connectionOptions.includes(name.toLowerCase())) continue;
     fields.push(name, value);
   }
   return fields;
+}
+
+function isDropped(name: string): boolean {
+  const ofItsLength = droppedByLength[name.length];
+  if (ofItsLength === undefined || ofItsLength.length === 0) return false;
+  return ofItsLength.includes(name.toLowerCase());
 }
 
 /** One field and no more: browsers read the first alone (RFC 6797 §8.1). */

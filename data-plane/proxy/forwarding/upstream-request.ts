@@ -28,8 +28,6 @@ export interface UpstreamRequestHead {
   readonly encoding: 'latin1' | 'utf8';
 }
 
-const beyondAscii = /[\x80-\uffff]/;
-
 /**
  * Writes the upstream's request. Hop-by-hop fields and those that `Connection` names are gone from
  * `head` already; what the gateway says of the client comes after them, so nothing a client sends
@@ -56,7 +54,8 @@ export function writeUpstreamRequest(options: UpstreamRequestOptions): UpstreamR
       head.framing satisfies never;
   }
   text += '\r\n';
-  return { text, encoding: beyondAscii.test(text) ? 'utf8' : 'latin1' };
+  // All else in it is ASCII: method, target, hosts and what the gateway says.
+  return { text, encoding: head.fields.isAscii ? 'latin1' : 'utf8' };
 }
 
 function handshakeFields({ key, protocols }: WebSocketOffer): string {

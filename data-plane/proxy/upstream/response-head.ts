@@ -68,7 +68,7 @@ export function parseResponseHead(text: string, toHead: boolean): ResponseHead |
       case 10:
         switch (name.toLowerCase()) {
           case 'connection':
-            connectionOptions = [...connectionOptions, ...listItems(value)];
+            connectionOptions = connectionOptions.concat(listItems(value));
             break;
           case 'keep-alive':
             keepAliveMs = keepAliveTimeout(value);
