@@ -10,11 +10,11 @@ const traceparentSyntax =
  * has, and a count. Randomness for each request would cost more than all else that is done with it.
  */
 export class RequestIds {
-  readonly #prefix = randomBytes(6).toString('hex');
+  readonly #prefix = `${randomBytes(6).toString('hex')}-`;
   #count = 0;
 
   next(): string {
-    return `${this.#prefix}-${(++this.#count).toString(36)}`;
+    return this.#prefix + (++this.#count).toString(36);
   }
 }
 

@@ -8,7 +8,7 @@ import type {
   ExchangeContext,
   ExchangeOwner,
 } from './exchange-owner.js';
-import { formatPeerAddress } from './peer-address.js';
+import { peerAddressText } from './peer-address.js';
 import { type ResponseLength, type ResponseStart, writeStart } from './response-start.js';
 
 /**
@@ -45,7 +45,7 @@ export class ClientExchange {
 
   /** The client's address. Only in the request handler itself. */
   peerAddress(): string {
-    return formatPeerAddress(this.#res.getRemoteAddress());
+    return peerAddressText(this.#res.getRemoteAddress());
   }
 
   /** Whether nothing more can be sent. */

@@ -1,3 +1,20 @@
+/** Texts of IPv4 addresses: the few proxies or the many requests of one client ask for them again and again. */
+const known = new Map<number, string>();
+const maxKnown = 1_000;
+
+/** What `formatPeerAddress` says, remembered for IPv4. */
+export function peerAddressText(bytes: ArrayBuffer): string {
+  if (bytes.byteLength !== 4) return formatPeerAddress(bytes);
+  const address = new DataView(bytes).getUint32(0);
+  let text = known.get(address);
+  if (text === undefined) {
+    if (known.size >= maxKnown) known.clear();
+    text = formatPeerAddress(bytes);
+    known.set(address, text);
+  }
+  return text;
+}
+
 /**
  * The text of an address as the engine gives it: 4 or 16 bytes. IPv4 seen through an IPv6 socket
  * (`::ffff:a.b.c.d`) is written as IPv4; IPv6 as RFC 5952 has it.

@@ -18,7 +18,6 @@ const forwardedSyntax = new RegExp(`^${element}(?:[ \\t]*,[ \\t]*${element})*$`)
  */
 export function forwardedBy({ peer, host, scheme }: Hop, before: string | undefined): string {
   const node = peer.includes(':') ? `"[${peer}]"` : peer;
-  const asked = host ? `;host="${host}"` : '';
-  const hop = `for=${node}${asked};proto=${scheme}`;
+  const hop = host ? `for=${node};host="${host}";proto=${scheme}` : `for=${node};proto=${scheme}`;
   return before !== undefined && forwardedSyntax.test(before) ? `${before}, ${hop}` : hop;
 }

@@ -77,6 +77,7 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver, UploadOwn
   #deadline = Number.POSITIVE_INFINITY;
   #sentAt = 0;
   #headAt = 0;
+  #readAt = 0;
   #isOver = false;
 
   constructor(options: ForwardingOptions) {
@@ -135,7 +136,7 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver, UploadOwn
   /** The client takes more of the response. */
   clientWritable(): void {
     if (this.#isOver) return;
-    this.#progressed();
+    this.#progressed(this.#context.now());
     this.#connection?.resumeReading();
   }
 
@@ -172,14 +173,16 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver, UploadOwn
 
   // --- UpstreamReceiver ---
 
-  batch(events: () => void): void {
+  batch(events: () => void, readAt: number): void {
+    this.#readAt = readAt;
     this.#exchange.batch(events);
   }
 
   head(head: ResponseHead): void {
     this.#phase = 'receive-body';
-    const headAt = this.#progressed();
+    const headAt = this.#readAt;
     this.#headAt = headAt;
+    this.#progressed(headAt);
     const { meter } = this.#context;
     meter?.upstreamTook('connect', this.#sentAt - this.#startedAt);
     meter?.upstreamTook('first_byte', headAt - this.#sentAt);
@@ -195,7 +198,7 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver, UploadOwn
   body(piece: Buffer): void {
     if (this.#isOver || this.#download === undefined) return;
     if (this.#download.body(piece)) {
-      if (!this.#exchange.isOver) this.#progressed();
+      if (!this.#exchange.isOver) this.#progressed(this.#readAt);
     } else {
       // Silence is now the client's, and the exchange watches that.
       this.#deadline = Number.POSITIVE_INFINITY;
@@ -212,7 +215,7 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver, UploadOwn
     if (this.#isOver || download === undefined) return;
     this.#connection = undefined;
     this.#end();
-    this.#context.meter?.upstreamTook('body', this.#context.now() - this.#headAt);
+    this.#context.meter?.upstreamTook('body', this.#readAt - this.#headAt);
     download.complete();
     this.#onEnd.completed(download.head.status);
   }
@@ -297,11 +300,9 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver, UploadOwn
 
   // --- ends ---
 
-  /** The upstream, or the client that it waited for, did something. @returns when. */
-  #progressed(): number {
-    const now = this.#context.now();
-    this.#deadline = now + this.#context.limits.responseIdleTimeoutMs;
-    return now;
+  /** The upstream, or the client that it waited for, did something. */
+  #progressed(at: number): void {
+    this.#deadline = at + this.#context.limits.responseIdleTimeoutMs;
   }
 
   #end(): void {

@@ -3,7 +3,6 @@ import type { Match } from '../../routing/route-table.js';
 import type { UpstreamTarget } from '../../routing/upstream-target.js';
 import type { Downstream } from '../client/downstream.js';
 import type { RequestHead } from '../client/request-head.js';
-import { joinValues } from '../field-list.js';
 import type { TrustedProxies } from '../trusted-proxies.js';
 import type { WebSocketOffer } from '../web-socket/web-socket-offer.js';
 import { forwardedBy } from './forwarded.js';
@@ -74,17 +73,16 @@ function forwardingFields(options: UpstreamRequestOptions): string {
   const { head, match, downstream, peer, trusted, viaName, requestId } = options;
   const { fields } = head;
   const client = trusted.clientOf(peer, fields.forwardedFor);
-  let text = `x-real-ip: ${client.address}\r\nx-forwarded-for: ${client.chain}\r\n`;
-  text += `x-forwarded-proto: ${downstream.scheme}\r\nx-forwarded-port: ${downstream.port}\r\n`;
+  let text = `x-real-ip: ${client.address}\r\nx-forwarded-for: ${client.chain}\r\nx-forwarded-proto: ${downstream.scheme}\r\nx-forwarded-port: ${downstream.port}\r\n`;
   const host = forwardedHost(match, head, client.isTrusted);
   if (host !== undefined) text += `x-forwarded-host: ${host}\r\n`;
   const prefix = forwardedPrefix(match, head, client.isTrusted);
   if (prefix !== undefined) text += `x-forwarded-prefix: ${prefix}\r\n`;
   const hop = { peer, host: fields.host, scheme: downstream.scheme };
   const toldBefore = client.isConfigured ? fields.forwarded : undefined;
-  text += `forwarded: ${forwardedBy(hop, toldBefore)}\r\n`;
-  const via = joinValues(fields.via, `1.1 ${viaName}`);
-  return `${text}via: ${via}\r\nx-request-id: ${requestId}\r\n`;
+  const forwarded = forwardedBy(hop, toldBefore);
+  const hopsBefore = fields.via === undefined ? '' : `${fields.via}, `;
+  return `${text}forwarded: ${forwarded}\r\nvia: ${hopsBefore}1.1 ${viaName}\r\nx-request-id: ${requestId}\r\n`;
 }
 
 function forwardedHost(match: Match, head: RequestHead, isTrusted: boolean): string | undefined {

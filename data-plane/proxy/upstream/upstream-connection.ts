@@ -14,8 +14,11 @@ export interface ConnectionFailure {
 
 /** The exchange that a connection serves right now. */
 export interface UpstreamReceiver {
-  /** Wraps everything that one read leads to, so that it can be sent on as one write. */
-  batch(events: () => void): void;
+  /**
+   * Wraps everything that one read leads to, so that it can be sent on as one write.
+   * @param readAt when: nobody has to ask the clock again.
+   */
+  batch(events: () => void, readAt: number): void;
   head(head: ResponseHead): void;
   /** A view that is overwritten by the next read. */
   body(piece: Buffer): void;
@@ -51,6 +54,7 @@ export interface ConnectionOptions {
   readonly secureContext: SecureContext | undefined;
   readonly verifyCertificate: boolean;
   readonly maxResponseHeadBytes: number;
+  readonly now: () => number;
   readonly owner: ConnectionOwner;
 }
 
@@ -70,6 +74,7 @@ export class UpstreamConnection {
   readonly #port: number;
   readonly #socket: Socket;
   readonly #parser: ResponseParser;
+  readonly #now: () => number;
   readonly #execute = () => {
     this.#parser.execute(readBuffer, this.#inputLength);
     this.#receiver?.settled();
@@ -83,14 +88,17 @@ export class UpstreamConnection {
   #persistent = false;
   /** Exchanges served before the present one. */
   exchanges = 0;
+  /** When it was made, or last brought something. */
+  readAt = 0;
   /** When an unused connection is to be closed. */
   expiresAt = 0;
   /** What the upstream said about keeping it open. */
   keepAliveMs: number | undefined;
 
   constructor(options: ConnectionOptions) {
-    const { target, address, port, maxResponseHeadBytes, owner } = options;
+    const { target, address, port, maxResponseHeadBytes, now, owner } = options;
     this.#owner = owner;
+    this.#now = now;
     this.address = address;
     this.#port = port;
     this.#parser = new ResponseParser(
@@ -225,6 +233,7 @@ export class UpstreamConnection {
   #connected(): void {
     if (this.#state !== 'connecting') return;
     this.#state = 'open';
+    this.readAt = this.#now();
     this.#owner.connected(this);
   }
 
@@ -235,9 +244,10 @@ export class UpstreamConnection {
       receiver?.tunnelled(readBuffer.subarray(0, length));
       return;
     }
+    this.readAt = this.#now();
     this.#inputLength = length;
     if (receiver === undefined) this.#execute();
-    else receiver.batch(this.#execute);
+    else receiver.batch(this.#execute, this.readAt);
   }
 
   #ended(): void {
@@ -247,7 +257,8 @@ export class UpstreamConnection {
       return;
     }
     this.#persistent = false;
-    receiver.batch(() => this.#parser.end());
+    this.readAt = this.#now();
+    receiver.batch(() => this.#parser.end(), this.readAt);
   }
 
   #complete(): void {

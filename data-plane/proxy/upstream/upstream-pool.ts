@@ -150,7 +150,7 @@ export class UpstreamPool implements ConnectionOwner, ConnectionSource, AttemptO
   }
 
   open(address: string): UpstreamConnection {
-    const { target, endpoint, secureContext, verifyCertificate, limits } = this.#options;
+    const { target, endpoint, secureContext, verifyCertificate, limits, now } = this.#options;
     this.#connections++;
     return new UpstreamConnection({
       target,
@@ -159,6 +159,7 @@ export class UpstreamPool implements ConnectionOwner, ConnectionSource, AttemptO
       secureContext,
       verifyCertificate,
       maxResponseHeadBytes: limits.maxResponseHeadBytes,
+      now,
       owner: this,
     });
   }
@@ -181,7 +182,7 @@ export class UpstreamPool implements ConnectionOwner, ConnectionSource, AttemptO
   }
 
   #keep(connection: UpstreamConnection): void {
-    const { limits, now, addresses, endpoint } = this.#options;
+    const { limits, addresses, endpoint } = this.#options;
     const isEnough = this.#idle.length >= limits.maxIdlePerUpstream;
     if (isEnough || !addresses.holds(endpoint.host, connection.address)) {
       connection.destroy();
@@ -194,7 +195,7 @@ export class UpstreamPool implements ConnectionOwner, ConnectionSource, AttemptO
       connection.destroy();
       return;
     }
-    connection.expiresAt = now() + keepMs;
+    connection.expiresAt = connection.readAt + keepMs;
     this.#idle.push(connection);
   }
 
