@@ -5,7 +5,7 @@ import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import { GatewayError } from '../shared/errors.js';
 import { writeFileAtomically } from '../shared/write-file.js';
-import { createDefaultCertificate, type KeyPair } from './listener/default-certificate.js';
+import type { KeyPair } from './listener/default-certificate.js';
 import { openNodeKey } from './store/node-key.js';
 
 /** The files of the default certificate are unusable; the message says which and what to do. */
@@ -38,6 +38,8 @@ export async function openDefaultCertificate(options: DefaultCertificateOptions)
 const keptFile = Compile(Type.Object({ chainPem: Type.String(), sealedKey: Type.String() }));
 
 async function makeAndKeep(dataDirectory: string): Promise<KeyPair> {
+  // What it takes to make one is slow to load, and needed at the first start alone.
+  const { createDefaultCertificate } = await import('./listener/default-certificate.js');
   const made = await createDefaultCertificate(new Date());
   const sealedKey = openNodeKey(dataDirectory).seal(made.keyPem, sealName).toString('base64');
   const text = `${JSON.stringify({ chainPem: made.chainPem, sealedKey }, null, 2)}\n`;

@@ -6,7 +6,6 @@ import { boundCertificates } from '../bound-certificates.js';
 import { checkFiles } from '../check-files.js';
 import { parseDuration, remaining } from '../duration.js';
 import { exitCode, type Io, standardIo } from '../io.js';
-import { selfSigned } from '../self-signed.js';
 import { table } from '../table.js';
 
 interface SelfSignedOptions {
@@ -31,6 +30,7 @@ export function certCommand(io: Io = standardIo): Command {
     .option('--json', 'print JSON')
     .action(async (host: string, { days, out, json }: SelfSignedOptions) => {
       const path = join(out, host.replaceAll('*', '_'));
+      const { selfSigned } = await import('../self-signed.js'); // slow to load
       const { cert, key } = await selfSigned(host, days);
       // Never over a key that is there: it may be the only copy.
       await writeFile(`${path}.key`, key, { mode: 0o600, flag: 'wx' });

@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import { AccessStore } from '../../control-plane/access/access-store.js';
 import { checkCredentialRequest } from '../../control-plane/access/credential.js';
-import { withGrantLog } from '../../control-plane/open-grant-log.js';
 import { createLogger } from '../../shared/create-logger.js';
 import {
   type AdminConnection,
@@ -98,13 +97,14 @@ function requestOf(name: string, { scope, expires, certificate }: CreateOptions)
 }
 
 /** Whoever has the cluster CA's key, and the store's password if it is EventStoreDB, owns it anyway. */
-function createOffline(
+async function createOffline(
   name: string,
   { scope, expires }: CreateOptions,
   dataDir: string,
 ): Promise<Answer> {
   const { config } = loadConfig({ data_dir: dataDir });
   const logger = createLogger({ level: 'error', role: 'token' });
+  const { withGrantLog } = await import('../../control-plane/open-grant-log.js'); // slow to load
   return withGrantLog(config, logger, async (log) => {
     const now = Date.now();
     const expiresAt = expires === undefined ? undefined : now + expires;
