@@ -37,7 +37,7 @@ export interface AccessOptions {
 }
 
 /** Of one network without a credential: health checks and the console's files need no more. */
-const strangerLimits: RequestLimits = { perSecond: 100, burst: 500, concurrentPerCaller: 64 };
+const strangerLimits: RequestLimits = { perSecond: 20, burst: 200, concurrentPerCaller: 64 };
 
 const nobody: Principal = { actor: 'nobody', scopes: [] };
 const developer: Principal = { actor: developmentActor, scopes: ['admin'] };

@@ -1,9 +1,9 @@
 import type { Clock } from '../ports/clock.js';
 
 export interface RefusalPaceOptions {
-  /** Refusals that are answered each second, once they come in a flood. Default 100. */
+  /** Refusals that are answered each second, once they come in a flood. Default 20. */
   readonly perSecond?: number;
-  /** Refusals that are answered at once after a pause. Default 200. */
+  /** Refusals that are answered at once after a pause. Default 100. */
   readonly burst?: number;
   /** The longest that one waits. Default 10 seconds. */
   readonly longestMs?: number;
@@ -24,7 +24,7 @@ export class RefusalPace {
 
   constructor(
     clock: Clock,
-    { perSecond = 100, burst = 200, longestMs = 10_000 }: RefusalPaceOptions = {},
+    { perSecond = 20, burst = 100, longestMs = 10_000 }: RefusalPaceOptions = {},
   ) {
     this.#clock = clock;
     this.#intervalMs = 1_000 / perSecond;

@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { request } from 'node:http';
+import { Agent, request } from 'node:http';
 import { setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { type Bite, bites } from '../../test/security/bites.js';
@@ -9,65 +9,90 @@ import { type Bite, bites } from '../../test/security/bites.js';
 export type HostileReport = Readonly<Record<string, number>>;
 
 export interface HostileCallers {
+  readonly pid: number;
+  /** Lets them go at it. */
+  attack(): void;
+  /** Ends them, with what they were answered. */
   stop(): Promise<HostileReport>;
+}
+
+export interface HostileTarget {
+  readonly adminUrl: string;
+  /** Good for writing: without one nothing but the door can be attacked. */
+  readonly token: string;
+  readonly callers: number;
 }
 
 const self = fileURLToPath(import.meta.url);
 const lowestPriority = 19;
+const wrongToken = `sgt_${'0'.repeat(16)}_${'A'.repeat(43)}`;
 
 /**
- * Callers that send the admin API everything it refuses, as fast as it answers, until they are stopped.
- * In a process of the lowest priority: on one machine they would otherwise take the processor from the
- * gateway themselves, which an attacker elsewhere does not.
+ * Callers that send the admin API what it refuses, as fast as it answers. A quarter of them has a token,
+ * and sends input that bites; the others are strangers: the same input without a token, guessed
+ * tokens, and what is answered to everybody. In a process of the lowest priority: an attacker elsewhere
+ * does not take the processor from clients either.
  */
-export async function startHostileCallers(
-  adminUrl: string,
-  callers: number,
-): Promise<HostileCallers> {
-  const child = fork(self, [adminUrl, String(callers)]);
+export async function startHostileCallers(target: HostileTarget): Promise<HostileCallers> {
+  const child = fork(self, []);
+  child.send(target);
   await once(child, 'message');
   return {
+    pid: child.pid ?? -1,
+    attack: () => void child.send('attack'),
     async stop() {
       const reported = once(child, 'message');
       child.send('stop');
       const [report] = await reported;
-      if (child.connected) child.disconnect();
+      child.kill('SIGKILL');
       return report as HostileReport;
     },
   };
 }
 
-async function attack(adminUrl: string, callers: number): Promise<void> {
+/** The n-th request of a caller. */
+function requestOf(caller: number, n: number, token: string, all: readonly Bite[]): Bite {
+  const bite = all[n % all.length] ?? { name: 'none' };
+  switch (caller % 4) {
+    case 0:
+      return { ...bite, headers: { ...bite.headers, authorization: `Bearer ${token}` } };
+    case 1:
+      return bite;
+    case 2:
+      return { ...bite, headers: { ...bite.headers, authorization: `Bearer ${wrongToken}` } };
+    default:
+      return { name: 'open', method: n % 2 === 0 ? 'OPTIONS' : 'GET', path: '/live' };
+  }
+}
+
+async function attack({ adminUrl, token, callers }: HostileTarget): Promise<void> {
   setPriority(lowestPriority);
+  const { hostname, port } = new URL(adminUrl);
+  const agent = new Agent({ keepAlive: true });
   const all = bites();
   const seen: Record<string, number> = {};
-  let isOver = false;
-  process.once('message', () => {
-    isOver = true;
-  });
+  const send = ({ method = 'POST', path = '/', headers, body }: Bite) =>
+    new Promise<string>((resolve) => {
+      const options = { agent, hostname, port, method, path, headers: { ...headers } };
+      const sent = request(options, (response) => {
+        response.resume().once('close', () => resolve(String(response.statusCode)));
+      });
+      sent.once('error', () => resolve('cut off')).end(body);
+    });
   process.send?.('ready');
+  await once(process, 'message');
+  process.once('message', () => process.send?.(seen));
   const call = async (_: unknown, caller: number) => {
-    for (let turn = caller; !isOver; turn++) {
-      const bite = all[turn % all.length];
-      const status = bite === undefined ? 'none' : await send(adminUrl, bite);
+    for (let n = caller; ; n++) {
+      const status = await send(requestOf(caller, n, token, all));
       seen[status] = (seen[status] ?? 0) + 1;
     }
   };
   await Promise.all(Array.from({ length: callers }, call));
-  process.send?.(seen);
-}
-
-function send(url: string, { method = 'POST', path = '/', headers, body }: Bite): Promise<string> {
-  return new Promise((resolve) => {
-    const { hostname, port } = new URL(url);
-    const sent = request({ hostname, port, method, path, headers: { ...headers } }, (response) => {
-      response.resume().once('close', () => resolve(String(response.statusCode)));
-    });
-    sent.once('error', () => resolve('cut off')).end(body);
-  });
 }
 
 if (process.argv[1] === self) {
-  const [, , adminUrl = '', callers = '1'] = process.argv;
-  await attack(adminUrl, Number(callers));
+  const [target] = await once(process, 'message');
+  // Sent by startHostileCallers, the only one to fork this module.
+  await attack(target as HostileTarget);
 }

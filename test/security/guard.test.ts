@@ -245,8 +245,8 @@ describe('a guarded admin API', () => {
   it('lets strangers ask for little more than health, each network for itself', async () => {
     const { ask } = await guarded('guarded');
     const statuses: number[] = [];
-    for (let i = 0; i < 501; i++) statuses.push((await ask('GET', '/ready')).statusCode);
-    expect(statuses.lastIndexOf(200)).toBe(499);
+    for (let i = 0; i < 201; i++) statuses.push((await ask('GET', '/ready')).statusCode);
+    expect(statuses.lastIndexOf(200)).toBe(199);
     expect(statuses.at(-1)).toBe(429);
     expect((await ask('GET', '/ready', {}, '192.0.2.2')).statusCode).toBe(200);
   });
