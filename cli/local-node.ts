@@ -1,11 +1,10 @@
-import { type ChildProcess, fork } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import type { LogLevel, Settings } from '../shared/config-schema.js';
 import type { RootLogger } from '../shared/create-logger.js';
 import { formatListenAddress } from '../shared/listen-address.js';
 import type { Listening, RunningRole } from '../shared/running.js';
-import type { LogLevelMessage, NodeReport, RunMessage } from './local-node-messages.js';
+import { giveWay } from './give-way.js';
+import { type ForkedNode, NodeForker } from './node-forker.js';
 
 export interface LocalNodeOptions {
   /** The node's settings; the join token is added here. */
@@ -14,82 +13,73 @@ export interface LocalNodeOptions {
   readonly log: RootLogger;
 }
 
-const entry = fileURLToPath(new URL('./main.js', import.meta.url));
 const firstDelayMs = 50;
 const longestDelayMs = 800;
 
 /**
  * The all-in-one's data-plane node: the same program as a node elsewhere, in a process of its own,
  * so that a fault there never touches the control plane. Started anew within a second if it dies.
+ * Once it serves, this process gives way to it.
  *
  * @throws Error if the first start fails, with the node's own words.
  */
 export async function startLocalNode(options: LocalNodeOptions): Promise<RunningRole> {
-  const node = new LocalNode(options);
-  const listening = await node.start();
-  options.log.onLevelChange((level) => node.setLogLevel(level));
-  return { listening, close: () => node.close() };
+  const forker = await NodeForker.start();
+  try {
+    const node = new LocalNode(options, forker);
+    const listening = await node.start();
+    options.log.onLevelChange((level) => node.setLogLevel(level));
+    giveWay(forker.thread);
+    return { listening, close: () => node.close() };
+  } catch (error) {
+    await forker.close();
+    throw error;
+  }
 }
 
 class LocalNode {
   readonly #options: LocalNodeOptions;
+  readonly #forker: NodeForker;
   #settings: Settings;
-  #child: ChildProcess | undefined;
+  #child: ForkedNode | undefined;
   #closing = false;
   #delayMs = firstDelayMs;
 
-  constructor(options: LocalNodeOptions) {
+  constructor(options: LocalNodeOptions, forker: NodeForker) {
     this.#options = options;
+    this.#forker = forker;
     this.#settings = nodeSettings(options.settings);
   }
 
   async start(): Promise<readonly Listening[]> {
-    const { log, issueJoinToken } = this.#options;
+    const { issueJoinToken } = this.#options;
     const settings: Settings = { ...this.#settings, join_token: await issueJoinToken() };
-    const child = fork(entry, ['data-plane', '--run-by-parent'], {
-      // The engine prints on standard output and would block on a pipe that nobody reads.
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      env: environmentFor(this.#options.settings, process.env),
-    });
+    const child = this.#forker.fork(environmentFor(this.#options.settings, process.env));
     this.#child = child;
-    // On this process's own signal the child's end is expected; asking for it comes from `close`.
-    const exited = new Promise<string>((resolve) => {
-      child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
-      child.once('error', (error) => resolve(error.message));
-    });
-    const report = new Promise<NodeReport>((resolve) => {
-      child.once('message', (message) => resolve(message as NodeReport));
-      void exited.then((how) => resolve({ kind: 'failed', message: `ended with ${how}` }));
-    });
-    child.send({ kind: 'run', settings } satisfies RunMessage, (error) => {
-      if (error !== null) log.warn({ err: error }, 'could not reach the data-plane process');
-    });
-
-    const outcome = await report;
+    this.#forker.send({ kind: 'run', settings });
+    const outcome = await child.report;
     if (outcome.kind === 'failed') {
-      child.kill('SIGKILL');
+      this.#forker.kill('SIGKILL');
+      await child.ended;
       throw new Error(outcome.message);
     }
     this.#delayMs = firstDelayMs;
     this.#keepPorts(outcome.listening);
-    void exited.then((how) => this.#restart(how));
+    void child.ended.then((how) => this.#restart(how));
     return outcome.listening;
   }
 
   setLogLevel(level: LogLevel): void {
     this.#settings = { ...this.#settings, log_level: level };
-    this.#child?.send({ kind: 'log-level', level } satisfies LogLevelMessage, () => {
-      // An error means that it is gone; the next one is started with the new level.
-    });
+    // One that is gone does not hear it; the next is started with the new level.
+    this.#forker.send({ kind: 'log-level', level });
   }
 
   async close(): Promise<void> {
     this.#closing = true;
-    const child = this.#child;
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-    child.kill('SIGTERM');
-    await exited;
+    this.#forker.kill('SIGTERM');
+    await this.#child?.ended;
+    await this.#forker.close();
   }
 
   async #restart(how: string): Promise<void> {

@@ -44,9 +44,12 @@ export function proportionalBytes(pid: number): number {
   }
 }
 
+/** Whichever of its threads started them. */
 export function childrenOf(pid: number): number[] {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim();
-  return children === '' ? [] : children.split(' ').map(Number);
+  return readdirSync(`/proc/${pid}/task`).flatMap((thread) => {
+    const children = readFileSync(`/proc/${pid}/task/${thread}/children`, 'latin1').trim();
+    return children === '' ? [] : children.split(' ').map(Number);
+  });
 }
 
 export function median(values: readonly number[]): number {
