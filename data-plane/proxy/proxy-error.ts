@@ -28,8 +28,7 @@ export type ProxyPhase =
   | 'send-request'
   | 'await-response'
   | 'receive-body'
-  | 'send-response'
-  | 'tunnel';
+  | 'send-response';
 
 /** A failure of one exchange as data: which side, in which phase, and whether the upstream may have acted. */
 export interface ProxyError {

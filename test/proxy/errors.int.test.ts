@@ -27,6 +27,7 @@ interface Case {
 }
 
 const connecting = { source: 'upstream', phase: 'connect', requestSent: false } as const;
+const ours = { ...connecting, source: 'gateway' } as const;
 const waiting = { source: 'upstream', phase: 'await-response', requestSent: true } as const;
 
 const cases: readonly Case[] = [
@@ -40,7 +41,7 @@ const cases: readonly Case[] = [
     upstream: 'has no address',
     url: 'http://nowhere.invalid',
     status: 502,
-    error: { kind: 'dns_error', ...connecting },
+    error: { kind: 'dns_error', ...connecting, phase: 'resolve' },
   },
   {
     upstream: 'speaks no TLS',
@@ -88,15 +89,16 @@ const cases: readonly Case[] = [
     error: { kind: 'http_upgrade_failed', ...waiting },
   },
   {
+    upstream: 'has no address that can be read',
+    url: 'nonsense',
+    status: 502,
+    error: { kind: 'proxy_configuration_error', ...ours },
+  },
+  {
     upstream: 'is this gateway',
     request: loop,
     status: 508,
-    error: {
-      kind: 'proxy_loop_detected',
-      source: 'gateway',
-      phase: 'connect',
-      requestSent: false,
-    },
+    error: { kind: 'proxy_loop_detected', ...ours },
   },
 ];
 

@@ -107,4 +107,12 @@ describe('limits of a request', () => {
     expect(answer?.status).toBe(431);
     expect(received).toBe('');
   });
+
+  it('let a target of 32 KB pass and refuse one beyond 64 KB', async () => {
+    const get = (bytes: number) => `GET /${'u'.repeat(bytes)} HTTP/1.1\r\nHost: a.test\r\n\r\n`;
+    const long = await send(get(32_000));
+    expect([long.answer?.status, long.received.includes('u'.repeat(32_000))]).toEqual([200, true]);
+    const huge = await send(get(70_000));
+    expect([huge.answer?.status, huge.received]).toEqual([431, '']);
+  });
 });

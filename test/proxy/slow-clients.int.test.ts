@@ -77,6 +77,16 @@ async function slowUpload(socket: Socket): Promise<string> {
   return text.slice(text.indexOf('\r\n\r\n') + 4);
 }
 
+/** A head that never ends, a byte a second. @returns after how many seconds it was cut. */
+async function drippingHead(socket: Socket): Promise<number> {
+  let second = 0;
+  for (; !socket.closed && second < 20; second++) {
+    socket.write('GET /drip HTTP/1.1\r\nX: xxxxxxxx'[second] ?? 'x');
+    await later(1000);
+  }
+  return second;
+}
+
 function answer(upstream: Socket, text: string): void {
   switch (text.split(' ', 2)[1]) {
     case '/late':
@@ -96,7 +106,7 @@ function answer(upstream: Socket, text: string): void {
 }
 
 it(
-  'honest slow clients outlive the engine’s timers',
+  'honest slow clients outlive the engine’s timers, those that never finish a head don’t',
   async () => {
     const up = await scene.upstream(() => ({ socket, received: all }) => {
       const text = all();
@@ -109,11 +119,12 @@ it(
     const client = async <T>(live: (socket: Socket) => Promise<T>): Promise<T> => {
       return await live((await scene.tlsClient(gateway.httpsPort, 'a.test')).socket);
     };
-    const [late, events, downloaded, uploaded] = await Promise.all([
+    const [late, events, downloaded, uploaded, dripped] = await Promise.all([
       client(lateAnswer),
       client(silentEvents),
       client(slowDownload),
       client(slowUpload),
+      client(drippingHead),
     ]);
     expect({ late, events, uploaded }).toEqual({
       late: 'late',
@@ -121,6 +132,8 @@ it(
       uploaded: 'ok',
     });
     expect(downloaded).toBeGreaterThan(bigSize);
+    expect(dripped).toBeLessThanOrEqual(14);
+    expect(up.sides.some((side) => side.received().includes('/drip'))).toBe(false);
   },
   longestMs + 60_000,
 );

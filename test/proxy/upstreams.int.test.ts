@@ -138,7 +138,8 @@ describe('connections to an upstream', () => {
     const up = await scene.upstream(() => undefined);
     const limits = { maxConnectionsPerUpstream: 1, maxWaitingPerUpstream: 1 };
     const apis = [{ host: 'a.test', upstream: up.url }];
-    const { httpPort } = await scene.gateway({ apis, limits });
+    const gateway = await scene.gateway({ apis, limits });
+    const { httpPort } = gateway;
     const clients = [];
     for (let i = 0; i < 3; i++) {
       const client = await scene.client(httpPort);
@@ -147,6 +148,7 @@ describe('connections to an upstream', () => {
       if (i === 0) while (up.sides.length === 0) await new Promise((r) => setTimeout(r, 5));
     }
     expect((await clients[2]?.response())?.status).toBe(503);
+    await gateway.logged({ kind: 'connection_limit_reached', source: 'gateway', status: 503 });
     up.sides[0]?.socket.write(ok);
     expect((await clients[0]?.response())?.status).toBe(200);
     while (!up.sides[0]?.received().match(/GET[\s\S]*GET/))

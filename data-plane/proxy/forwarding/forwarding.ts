@@ -334,7 +334,7 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver, UploadOwn
     this.#pool?.cancel(this);
     const error: ProxyError = {
       source: failure.kind === 'connection_limit_reached' ? 'gateway' : 'upstream',
-      phase: this.#phase,
+      phase: failure.kind.startsWith('dns_') ? 'resolve' : this.#phase,
       kind: failure.kind,
       requestSent: this.#sentAt !== 0,
       detail: failure.detail,
