@@ -47,7 +47,13 @@ export class ServingChild {
       serialization: 'advanced',
       execArgv: [...process.execArgv, `--max-semi-space-size=${maxSemiSpaceMb}`],
       // Read once, when the engine is loaded: a worker's environment would come too late.
-      env: { ...inherited(), UWS_HTTP_MAX_HEADERS_SIZE: `${maxRequestHeadBytes}` },
+      env: {
+        // glibc gives each new thread an arena of its own and hardly ever returns one to the system: what
+        // a worker leaves behind would stay beside its successor's. With so many they share it.
+        MALLOC_ARENA_MAX: `${settings.workers}`,
+        ...inherited(),
+        UWS_HTTP_MAX_HEADERS_SIZE: `${maxRequestHeadBytes}`,
+      },
     });
     this.#child = child;
     if (child.stderr) logPrintedLines(child.stderr, logger.child({ serving: child.pid }));

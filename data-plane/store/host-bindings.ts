@@ -9,7 +9,7 @@ export interface HostBinding {
 
 /**
  * The certificate that each `request_host` is bound to: a table by a number made of the name. With short
- * keys the tree is flat and most of it fits the page cache, so that a look-up among a million hosts reads
+ * keys the tree is flat and its inner pages fit the page cache, so that a look-up among a million hosts reads
  * one page.
  */
 export class HostBindings {
