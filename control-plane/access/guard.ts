@@ -59,6 +59,8 @@ export function principalOf(request: FastifyRequest): Principal {
 export function guardAdminApi(app: FastifyInstance, options: AccessOptions): void {
   const guard = new Guard(options);
   app.addHook('onRequest', async (request, reply) => {
+    // What was read together with the request that the connection was closed for.
+    if (request.raw.socket.destroyed) return reply.hijack();
     try {
       guard.admit(request, reply);
     } catch (error) {

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { limitConnections } from '../../control-plane/access/connection-limiter.js';
@@ -146,6 +147,40 @@ it('connections of one address are bounded, and those that end make room', async
   const fourth = await open();
   expect((await gone)?.destroyed).toBe(false);
   expect(fourth.destroyed).toBe(false);
+});
+
+it('a connection that sends requests without end and waits for no answer is closed', async () => {
+  let begun = 0;
+  const server = createHttpServer((request, response) => {
+    begun += 1;
+    if (request.url === '/answered') response.end('ok');
+  });
+  limitConnections(server, { pipelined: 4 });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const send = (path: string, times: number) => {
+    const socket = connect(port, '127.0.0.1').on('error', () => {});
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`.repeat(times));
+    onTestFinished(() => void socket.destroy());
+    return socket;
+  };
+  onTestFinished(() => void server.close());
+  const patient = send('/held', 4);
+  const answered = send('/answered', 3);
+  let text = '';
+  answered.on('data', (chunk) => {
+    text += chunk;
+  });
+  await expect.poll(() => text.match(/200 OK/g)?.length).toBe(3);
+  await expect.poll(() => begun).toBe(7);
+  const flood = send('/held', 100_000);
+  flood.resume();
+  await expect.poll(() => flood.destroyed).toBe(true);
+  // What came in one read is parsed all the same; nothing of the rest is.
+  expect(begun).toBeLessThan(10_000);
+  expect(patient.destroyed).toBe(false);
 });
 
 function count(server: ReturnType<typeof createServer>): Promise<number> {
