@@ -148,6 +148,11 @@ export class TlsListener {
     });
   }
 
+  /** Resolves when all changes that were applied so far are proved. */
+  async provedAll(): Promise<void> {
+    await this.#work;
+  }
+
   /** Tells all connections to go once answered; new ones must not come any more. */
   startDraining(): void {
     for (const app of this.#apps) app.isDraining = true;

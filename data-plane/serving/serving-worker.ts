@@ -224,6 +224,7 @@ export class ServingWorker {
       if (performance.now() - quietSince > quietMs) break;
       await new Promise((resolve) => setTimeout(resolve, drainCheckMs));
     }
+    await this.#tls.provedAll(); // a proof under way reads the store
     this.#gateway.closeWebSockets();
     this.#tls.close();
     this.#http.close();
