@@ -5,7 +5,7 @@ import { commandTable } from '../../cli/completion/command-table.js';
 import { completionScript, shells } from '../../cli/completion/scripts.js';
 import { createProgram, withDescendants } from '../../cli/program.js';
 import { completedByZsh, offeredByFish } from '../support/completing-shells.js';
-import { isInstalled } from '../support/installed.js';
+import { isInstalled } from '../support/is-installed.js';
 import { runCommand } from '../support/run-command.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 

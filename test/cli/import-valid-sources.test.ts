@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { haproxyFile } from '../support/certificate-folders.js';
-import { isInstalled } from '../support/installed.js';
+import { isInstalled } from '../support/is-installed.js';
 import { boundBy, planned, write, writePair } from '../support/planned-import.js';
 import { succeed } from '../support/run-command.js';
 import { ScratchDirectory } from '../support/scratch-directory.js';

@@ -7,7 +7,7 @@ import { curl } from '../support/curl.js';
 import { EchoUpstream } from '../support/echo-upstream.js';
 import { eventually } from '../support/eventually.js';
 import { GatewayProcess } from '../support/gateway-process.js';
-import { isInstalled } from '../support/installed.js';
+import { isInstalled } from '../support/is-installed.js';
 import { runCommand } from '../support/run-command.js';
 import { ScratchDirectory } from '../support/scratch-directory.js';
 import { shownLeaf } from '../support/shown-leaf.js';
