@@ -32,7 +32,8 @@ export function statusCommand(io: Io = standardIo): Command {
         return;
       }
       io.out(`${nodeTable(nodes)}\n`);
-      io.out(`${certificates.length} hosts with a certificate, ${expiring.length} end soon\n`);
+      const hosts = certificates.length === 1 ? '1 host has' : `${certificates.length} hosts have`;
+      io.out(`${hosts} a certificate, ${expiring.length} of them end soon\n`);
       if (expiring.length === 0) return;
       const rows = expiring
         .slice(0, 20)

@@ -53,7 +53,6 @@ describe("the README's walkthrough", () => {
         ...process.env,
         SIGNET_ADMIN_URL: gateway.adminUrl,
         SIGNET_CONTROL_PLANES: `127.0.0.1:${gateway.nodePort}`,
-        SIGNET_NODE_NAME: 'second',
       },
     });
     expect(code, stderr).toBe(0);
