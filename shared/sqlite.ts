@@ -91,6 +91,8 @@ export function lockFile(path: string, waitMs: number): () => void {
   closeSync(openSync(path, 'a', 0o600));
   const database = new Database(path, { timeout: waitMs });
   try {
+    // Nothing is ever written: no journal need lie beside it.
+    database.pragma('journal_mode = OFF');
     database.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     database.close();
