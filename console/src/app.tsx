@@ -28,6 +28,10 @@ export function App() {
     return () => document.removeEventListener('keydown', onKey);
   }, []);
 
+  useEffect(() => {
+    document.title = `${titleOf(at)} · Signet`;
+  }, [at]);
+
   if (status === 'unknown') return null;
   if (status === 'signed-out') return <SignIn />;
   return (
@@ -38,6 +42,20 @@ export function App() {
       </main>
     </div>
   );
+}
+
+/** What the tab and the browser's history say. */
+function titleOf(at: Place): string {
+  switch (at.view) {
+    case 'host':
+      return at.host;
+    case 'reference':
+      return 'Admin API';
+    case 'nowhere':
+      return 'Nothing here';
+    default:
+      return `${at.view.slice(0, 1).toUpperCase()}${at.view.slice(1)}`;
+  }
 }
 
 function View({ at }: { readonly at: Place }) {
