@@ -48,6 +48,10 @@ export function parseServerName(sni: string): Hostname | undefined {
 
 /** Splits a `Host` header (RFC 9110 §7.2). `undefined` if it is not `host[:port]`. */
 export function parseHostHeader(value: string): HostHeader | undefined {
+  // A name in lower case without a port is nearly all that is ever sent.
+  if (value.length <= maxHostnameLength && hostnameSyntax.test(value)) {
+    return { name: value as Hostname, text: value };
+  }
   const parts = hostHeaderSyntax.exec(value);
   const text = parts?.[1];
   if (text === undefined) return undefined;

@@ -94,6 +94,7 @@ export class GatewayAnswers {
     const start = {
       status: statusText(status, ''),
       fields: [...fields, 'Content-Type', type, 'Server', this.#server],
+      isAscii: true,
     };
     return { start, body };
   }

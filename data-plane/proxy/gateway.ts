@@ -1,4 +1,5 @@
 import type { HttpRequest, HttpResponse, WebSocketBehavior } from 'uWebSockets.js';
+import { performance } from 'node:perf_hooks';
 import type { Logger } from '../../shared/logger.js';
 import type { AccessLog } from '../access-log/access-log.js';
 import type { RequestMeter } from '../metrics/request-meter.js';

@@ -9,6 +9,8 @@ export interface ResponseStart {
    * above 0x7f stand for single bytes.
    */
   readonly fields: readonly string[];
+  /** Whether no field holds such a character. */
+  readonly isAscii: boolean;
 }
 
 /** How much body follows a start: its length, `'unknown'`, or none (HEAD, 204, 304). */
@@ -19,7 +21,6 @@ const engineHeadBytes = 160;
 
 /** What the engine says if it is told nothing else. */
 const defaultStatus = '200 OK';
-const nonAscii = /[\x80-\xff]/;
 
 /**
  * Hands the engine all fields as if they were one with a very long value: it copies both strings at every
@@ -27,12 +28,13 @@ const nonAscii = /[\x80-\xff]/;
  *
  * @returns how many bytes of the engine's cork buffer that took, at the most.
  */
-export function writeStart(res: HttpResponse, { status, fields }: ResponseStart): number {
+export function writeStart(res: HttpResponse, start: ResponseStart): number {
+  const { status, fields, isAscii } = start;
   if (status !== defaultStatus) res.writeStatus(status);
   const [firstName, firstValue] = fields;
   if (firstName === undefined || firstValue === undefined) return status.length + engineHeadBytes;
   let text = firstValue;
   for (let i = 2; i < fields.length; i += 2) text += `\r\n${fields[i]}: ${fields[i + 1]}`;
-  res.writeHeader(firstName, nonAscii.test(text) ? Buffer.from(text, 'latin1') : text);
+  res.writeHeader(firstName, isAscii ? text : Buffer.from(text, 'latin1'));
   return status.length + engineHeadBytes + firstName.length + text.length;
 }

@@ -43,7 +43,7 @@ export function writeClientResponse(head: ResponseHead, trace: GatewayTrace): Re
   fields.push('Via', trace.via, 'X-Request-Id', trace.requestId);
   fields.push('X-Kong-Upstream-Latency', `${trace.upstreamLatencyMs}`);
   fields.push('X-Kong-Proxy-Latency', `${trace.proxyLatencyMs}`);
-  return { status: statusText(head.status, head.reason), fields };
+  return { status: statusText(head.status, head.reason), fields, isAscii: head.isAscii };
 }
 
 function endToEndFields(
@@ -84,7 +84,7 @@ export function writeSwitchingProtocols(
 ): ResponseStart {
   const fields = endToEndFields(received, head.connectionOptions);
   fields.push('Via', via, 'X-Request-Id', requestId);
-  return { status: '101 Switching Protocols', fields };
+  return { status: '101 Switching Protocols', fields, isAscii: head.isAscii };
 }
 
 /** How the body reaches the client. A HEAD's or 304's length is a field like any other. */

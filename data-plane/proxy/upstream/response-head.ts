@@ -14,6 +14,8 @@ export interface ResponseHead {
   readonly reason: string;
   /** Name, value, name, value, … in order, every field included. Bytes as latin1 characters. */
   readonly fields: readonly string[];
+  /** Whether no field holds a byte beyond ASCII. */
+  readonly isAscii: boolean;
   readonly framing: BodyFraming;
   /** `Content-Length` as declared, also where no body follows it (HEAD, 304). */
   readonly contentLength: number | undefined;
@@ -27,6 +29,7 @@ export interface ResponseHead {
 
 const statusLine = /^HTTP\/1\.([01]) ([1-9][0-9]{2})(?: ([\t -~\x80-\xff]*))?\r\n/;
 /** All field lines and the blank one; looked at once, because a match per line costs more than the split. */
+const asciiFieldLines = /(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~]*\r\n)*\r\n/y;
 const fieldLines = /(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~\x80-\xff]*\r\n)*\r\n/y;
 const lengthSyntax = /^[0-9]{1,15}$/;
 const noOptions: readonly string[] = [];
@@ -52,10 +55,8 @@ export function parseResponseHead(text: string, toHead: boolean): ResponseHead |
   let keepAliveMs: number | undefined;
 
   let position = start[0].length;
-  fieldLines.lastIndex = position;
-  if (!fieldLines.test(text) || fieldLines.lastIndex !== text.length) {
-    return 'malformed header field';
-  }
+  const isAscii = matchesRest(asciiFieldLines, text, position);
+  if (!isAscii && !matchesRest(fieldLines, text, position)) return 'malformed header field';
   const end = text.length - 2;
   while (position < end) {
     const colon = text.indexOf(':', position);
@@ -101,12 +102,18 @@ export function parseResponseHead(text: string, toHead: boolean): ResponseHead |
     status,
     reason: start[3] ?? '',
     fields,
+    isAscii,
     framing,
     contentLength,
     persistent: isPersistent(start[1] === '1', framing, connectionOptions),
     connectionOptions,
     keepAliveMs,
   };
+}
+
+function matchesRest(lines: RegExp, text: string, start: number): boolean {
+  lines.lastIndex = start;
+  return lines.test(text) && lines.lastIndex === text.length;
 }
 
 function bodyFraming(
