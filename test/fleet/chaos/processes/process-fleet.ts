@@ -117,11 +117,13 @@ export class ProcessFleet {
     return this.history.byFingerprint(host, leaf.fingerprint256.replaceAll(':', '').toLowerCase());
   }
 
+  mendLinks(): void {
+    for (const link of this.nodes.flatMap((node) => node.links)) link.mode = 'pass';
+  }
+
   /** Everything up again, every link whole. */
   async heal(): Promise<void> {
-    for (const node of this.nodes) {
-      for (const link of node.links) link.mode = 'pass';
-    }
+    this.mendLinks();
     await Promise.all([
       ...[...this.#planes.keys()].map((index) => this.startPlane(index)),
       ...this.nodes.map((node) => node.start()),

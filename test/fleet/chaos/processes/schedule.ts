@@ -128,6 +128,8 @@ export async function carryOut(
     }
     await delay(step.nextAfterMs);
   }
+  // A node that starts without a control plane gives it two seconds before it says that it is up.
+  fleet.mendLinks();
   await Promise.all(underWay);
 }
 
