@@ -83,6 +83,7 @@ export class UpstreamConnection {
   #receiver: UpstreamReceiver | undefined;
   #tunnel = false;
   #state: 'connecting' | 'open' | 'closed' = 'connecting';
+  #isPaused = false;
   #requestComplete = false;
   #headSeen = false;
   #persistent = false;
@@ -201,10 +202,12 @@ export class UpstreamConnection {
   }
 
   pauseReading(): void {
+    this.#isPaused = true;
     this.#socket.pause();
   }
 
   resumeReading(): void {
+    this.#isPaused = false;
     if (this.#state === 'open') this.#socket.resume();
   }
 
@@ -265,6 +268,8 @@ export class UpstreamConnection {
     const receiver = this.#receiver;
     this.#receiver = undefined;
     this.exchanges++;
+    // A client that is slow with the last piece must not keep the next one's answer back.
+    if (this.#isPaused) this.resumeReading();
     // Bytes behind the response belong to nothing that was asked for: never reused.
     const reusable = this.#persistent && this.#requestComplete && this.#parser.isIdle;
     if (reusable && this.#state === 'open') this.#owner.released(this);
