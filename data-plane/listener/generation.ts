@@ -33,7 +33,7 @@ export interface GenerationOptions {
 export interface GenerationOwner {
   /** The context budget is full; said once. Called inside a handshake. */
   filled(): void;
-  /** The last HTTP connection has closed. */
+  /** The last HTTP connection is closing: the engine is in the middle of it. */
   emptied(): void;
 }
 

@@ -23,7 +23,7 @@ export interface TlsAppOptions {
 export interface TlsAppOwner {
   /** Runs inside a handshake: synchronous, and nothing may write to a connection (see `add`). */
   serverNameMissing(sni: string): void;
-  /** The last HTTP connection of an app that drains has ended. */
+  /** The last HTTP connection is closing: the engine is in the middle of it. */
   emptied(): void;
 }
 
@@ -214,11 +214,6 @@ export class TlsApp {
   #count(change: number): void {
     this.#connections += change;
     if (change > 0) this.#accepted += 1;
-    else if (this.#connections === 0) {
-      // Not from here: the engine is in the middle of closing the socket.
-      setImmediate(() => {
-        if (this.#connections === 0) this.owner?.emptied();
-      });
-    }
+    else if (this.#connections === 0) this.owner?.emptied();
   }
 }

@@ -220,7 +220,7 @@ export class TlsListener {
       void this.#retire(generation);
     };
     void handOversDone().then(() => {
-      generation.owner = { filled: () => {}, emptied: retireIfEmpty };
+      generation.owner = { filled: () => {}, emptied: () => setImmediate(retireIfEmpty) };
       retireIfEmpty();
     });
   }
