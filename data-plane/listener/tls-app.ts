@@ -1,6 +1,7 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { rmSync } from 'node:fs';
 import type { Downstream } from '../proxy/client/downstream.js';
+import { LastAnswer } from '../proxy/client/last-answer.js';
 import type { ListenerGateway } from '../proxy/gateway.js';
 import { WebSocketRoute } from '../proxy/web-socket/web-socket-route.js';
 import type { ConnectionLimit } from './connection-limit.js';
@@ -43,6 +44,7 @@ export class TlsApp {
   readonly #options: TlsAppOptions;
   readonly #names = new Set<string>();
   readonly #answerDefault: (res: HttpResponse, req: HttpRequest) => void;
+  readonly #lastAnswer = new LastAnswer();
   readonly #webSocket = new WebSocketRoute((change) => this.#countWebSocket(change));
   /** Resolves when WebSockets can be taken, or never will be; before it connections should not come. */
   readonly ready: Promise<void>;
@@ -184,7 +186,10 @@ export class TlsApp {
   #downstream(serverName: string | undefined): Downstream {
     const { port } = this.#options;
     const isDraining = () => this.isDraining;
-    return { scheme: 'https', port, serverName, isDraining, webSocket: this.#webSocket };
+    return {
+      ...{ scheme: 'https', port, serverName, isDraining },
+      ...{ lastAnswer: this.#lastAnswer, webSocket: this.#webSocket },
+    };
   }
 
   /** The engine's filter never counts a connection down that became a WebSocket. */
@@ -207,8 +212,12 @@ export class TlsApp {
   #track(connection: HttpResponse, change: number): void {
     const { limit } = this.#options;
     this.#count(change);
-    if (change > 0) limit.opened(connection);
-    else limit.closed();
+    if (change > 0) {
+      limit.opened(connection);
+    } else {
+      limit.closed();
+      this.#lastAnswer.closed();
+    }
   }
 
   #count(change: number): void {

@@ -4,6 +4,7 @@ import type { Match } from '../routing/route-table.js';
 import { ClientExchange } from './client/client-exchange.js';
 import type { Downstream } from './client/downstream.js';
 import type { ClientBodyReceiver, ExchangeOwner } from './client/exchange-owner.js';
+import type { LastAnswer } from './client/last-answer.js';
 import { expectsBody } from './client/request-framing.js';
 import { type RequestHead, readRequestHead } from './client/request-head.js';
 import { writeSwitchingProtocols } from './forwarding/client-response.js';
@@ -21,6 +22,8 @@ import { readUpgradeResponse } from './web-socket/upgrade-response.js';
 const clientWentAway = 499;
 /** How often a request may pass this gateway: more is a route that leads back to it. */
 const maxPasses = 8;
+/** The gateway's own answers repeat no more of a request than its target. */
+const shortTarget = 4_096;
 
 /** One request from its head to its end: read, route, refuse or forward, count, log. */
 export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyReceiver {
@@ -56,6 +59,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
         !request.#exchange.hasStarted,
       );
     }
+    request.#exchange.handlerEnds();
   }
 
   private constructor(context: GatewayContext, res: HttpResponse, downstream: Downstream) {
@@ -70,6 +74,12 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
   #answer(req: HttpRequest): void {
     // Written when the request is over, which is too late to ask the engine.
     if (this.#context.options.accessLog !== undefined) this.#peerAddress();
+    if (this.#downstream.lastAnswer?.precedes(this.#startedAt) === true) {
+      this.#requestId = this.#context.requestIds.next();
+      this.#exchange.closeAfterResponse(); // the cut waits, so that the answer before it leaves
+      this.#refuse('a request behind the last one', true);
+      return;
+    }
     const head = readRequestHead(req);
     if ('refused' in head) {
       this.#requestId = this.#context.requestIds.next();
@@ -83,10 +93,17 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
       head.wantsClose ||
       this.#context.options.isDraining() ||
       this.#downstream.isDraining?.() === true;
-    if (isLast) this.#exchange.closeAfterResponse();
+    if (isLast) this.#exchange.closeAfterResponse(this.#lastAnswer(head));
     // Also where the answer needs no body: it must not be sent while the engine still reads it.
     if (expectsBody(head.framing)) this.#exchange.receiveBody(this);
     this.#route(head);
+  }
+
+  /** For an answer of the gateway's own that is sure to be short and to have a body. */
+  #lastAnswer({ method, path, query }: RequestHead): LastAnswer | undefined {
+    const { lastAnswer } = this.#downstream;
+    if (method === 'HEAD' || path.length + query.length > shortTarget) return undefined;
+    return lastAnswer?.mayLeaveAtOnce(this.#startedAt) === true ? lastAnswer : undefined;
   }
 
   #route(head: RequestHead): void {
