@@ -37,11 +37,11 @@ interface SnapshotRow {
 const keyCheckName = 'signet node store';
 /**
  * Rotations come in bursts; one checkpoint after a burst is enough to bring erased bytes off the disk, and
- * one in ten seconds while it lasts: it holds snapshots up for some writes through to the disk.
+ * one in half a minute while it lasts: it holds snapshots up for some writes through to the disk.
  */
-const scrubDelayMs = { afterLast: 1000, afterFirst: 10_000 };
-/** 16 MB: by SQLite's default of a quarter of it, a burst would have a checkpoint in a commit. */
-const longestLogPages = 4000;
+const scrubDelayMs = { afterLast: 1000, afterFirst: 30_000 };
+/** 40 MB: half a minute of it. By SQLite's own default of 4 MB, every few seconds a commit would wait. */
+const longestLogPages = 10_000;
 
 export class SqliteNodeStoreWriter implements NodeStoreWriter {
   readonly #database: SqliteDatabase;
