@@ -10,7 +10,7 @@ import { decideAccessMode } from './bind-rule.js';
 import { mayCarryOut } from './command-scope.js';
 import { limitConnections } from './connection-limiter.js';
 import type { GrantLog } from './grant-log.js';
-import { type AccessOptions, guardAdminApi, principalOf } from './guard.js';
+import { type AccessOptions, guardAdminApi, noteRefused, principalOf } from './guard.js';
 import { addSessionRoute } from './session-routes.js';
 import { addTokenRoutes } from './token-routes.js';
 
@@ -32,7 +32,7 @@ export interface AdminAccess {
   /** Puts the guard before every route, adds those of the credentials, and renews the certificate. */
   readonly extend: (server: FastifyInstance) => void;
   /** What the routes ask about a caller. */
-  readonly callers: Pick<AdminContext, 'identify' | 'mayCarryOut'>;
+  readonly callers: Pick<AdminContext, 'identify' | 'mayCarryOut' | 'noteRefused'>;
 }
 
 /**
@@ -74,6 +74,7 @@ export async function openAdminAccess(options: AdminAccessOptions): Promise<Admi
       identify: (request) => principalOf(request).actor,
       mayCarryOut: (request, command, state) =>
         mayCarryOut(principalOf(request).scopes, command, state),
+      noteRefused,
     },
   };
 }

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from '../../shared/logger.js';
+import type { RefusedEntries } from '../admin-api/admin-context.js';
 import type { Clock } from '../ports/clock.js';
 import type { AccessStore } from './access-store.js';
 import type { AccessMode } from './bind-rule.js';
@@ -46,10 +47,16 @@ const badRequest: ReadonlySet<number> = new Set([400, 413, 415, 422]);
 const changing = ['POST', 'PUT', 'PATCH', 'DELETE'];
 
 const principals = new WeakMap<FastifyRequest, Principal>();
+const refusedEntries = new WeakMap<FastifyRequest, RefusedEntries>();
 
 /** Who sends a request that the guard has admitted; without scopes where none were needed. */
 export function principalOf(request: FastifyRequest): Principal {
   return principals.get(request) ?? nobody;
+}
+
+/** Entries of a request that is not refused itself count as bad requests all the same. */
+export function noteRefused(request: FastifyRequest, entries: RefusedEntries): void {
+  refusedEntries.set(request, entries);
 }
 
 /**
@@ -227,8 +234,12 @@ function limit(
   const before = socket.bytesRead;
   raw.once('close', () => {
     admission.release();
-    if (!badRequest.has(raw.statusCode)) return;
-    limiter.chargeBadRequest(caller, announced ?? socket.bytesRead - before);
+    const bad = badRequest.has(raw.statusCode)
+      ? { refused: 1, of: 1 }
+      : refusedEntries.get(request);
+    if (bad === undefined) return;
+    const bytes = announced ?? socket.bytesRead - before;
+    limiter.chargeBadRequest(caller, (bytes * bad.refused) / bad.of, bad.refused);
   });
 }
 

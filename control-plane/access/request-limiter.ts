@@ -101,11 +101,12 @@ export class RequestLimiter {
   /**
    * The rest of the price of a request of `name` whose content was refused; debts are bounded.
    * @param bytes of its body
+   * @param entries that were refused, where it has several
    */
-  chargeBadRequest(name: string, bytes: number): void {
+  chargeBadRequest(name: string, bytes: number, entries = 1): void {
     const { perSecond, badRequestCost, badBytesPerRequest } = this.#limits;
     const caller = this.#refilled(name);
-    const price = badRequestCost - 1 + Math.min(bytes, maxBodyBytes) / badBytesPerRequest;
+    const price = entries * badRequestCost - 1 + Math.min(bytes, maxBodyBytes) / badBytesPerRequest;
     caller.tokens = Math.max(-perSecond * longestDebtSeconds, caller.tokens - price);
   }
 

@@ -45,4 +45,11 @@ export interface AdminContext {
   readonly identify: (request: FastifyRequest) => string | Promise<string>;
   /** Whether the caller may carry out what its request turned out to be. */
   readonly mayCarryOut: (request: FastifyRequest, command: Command, state: GatewayState) => boolean;
+  /** Says that of a request which is answered as done some entries were refused: they have their price. */
+  readonly noteRefused: (request: FastifyRequest, entries: RefusedEntries) => void;
+}
+
+export interface RefusedEntries {
+  readonly refused: number;
+  readonly of: number;
 }

@@ -8,6 +8,7 @@ import type { CredentialRequest } from '../../control-plane/access/credential.js
 import {
   type AccessOptions,
   guardAdminApi,
+  noteRefused,
   principalOf,
 } from '../../control-plane/access/guard.js';
 import type { Logger } from '../../shared/logger.js';
@@ -209,6 +210,22 @@ describe('a guarded admin API', () => {
     const statuses: number[] = [];
     for (let i = 0; i < 3; i++) statuses.push((await ask('GET', '/bad', as(token))).statusCode);
     expect(statuses).toEqual([400, 400, 429]);
+  });
+
+  it('counts each refused entry of a request that is answered as done', async () => {
+    const { app, issue, ask, as } = await guarded('guarded', {
+      requestLimits: { perSecond: 10, burst: 10, badRequestCost: 5 },
+    });
+    app.post('/certificates', (request, reply) => {
+      noteRefused(request, { refused: 2, of: 3 });
+      reply.send([]);
+    });
+    const { token } = await issue('one', 'admin');
+    const statuses: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      statuses.push((await ask('POST', '/certificates', as(token))).statusCode);
+    }
+    expect(statuses).toEqual([200, 429, 429]);
   });
 
   it('answers a flood of strangers late, and known callers meanwhile', async () => {

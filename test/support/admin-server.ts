@@ -114,6 +114,7 @@ async function start(
     }),
     identify: () => 'tester',
     mayCarryOut: () => true,
+    noteRefused: () => {},
     stateAt: (revision) => pastStates.at(revision),
     uploadOf: (id) => history.upload(id),
     extensions: [

@@ -36,6 +36,7 @@ const server = await createAdminServer({
   }),
   identify: () => 'tester',
   mayCarryOut: () => true,
+  noteRefused: () => {},
   stateAt: (revision) => pastStates.at(revision),
 });
 const { port } = await server.listen();

@@ -53,6 +53,10 @@ export function addCertificatesRoute(server: FastifyInstance, admin: AdminContex
 function bindAll(admin: AdminContext, call: Call): Promise<void> {
   const entries = readEntries(call.parameters, rulesOf(admin, call));
   const sound = entries.filter((entry) => 'binding' in entry);
+  if (sound.length < entries.length) {
+    const refused = entries.length - sound.length;
+    admin.noteRefused(call.request, { refused, of: entries.length });
+  }
   const keys = new Map<KeyId, KeyMaterial>(sound.flatMap((entry) => [...entry.keys]));
   const results = (events: readonly GatewayEvent[], after: GatewayState) => ({
     results: entries.map((entry) => resultOf(entry, events, after)),

@@ -94,6 +94,7 @@ async function prepareServer(): Promise<PreparedTarget> {
     }),
     identify: () => 'fuzz',
     mayCarryOut: () => true,
+    noteRefused: () => {},
     stateAt: (revision) => pastStates.at(revision),
     host: '127.0.0.1',
     port: 0,
