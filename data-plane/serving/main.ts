@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { createLogger, type RootLogger } from '../../shared/create-logger.js';
 import { guardProcessMemory } from '../../shared/process-memory.js';
 import { tls12Ciphers } from '../listener/cipher-policy.js';
@@ -94,12 +95,22 @@ function endNow(): void {
   process.kill(process.pid, 'SIGKILL');
 }
 
+/**
+ * Without a supervisor nobody would tell it of changes, and the next one needs its ports. What that one
+ * would have removed is in the way of nobody, but would pile up.
+ */
+function endWithoutSupervisor(): void {
+  if (socketDirectory !== undefined) rmSync(socketDirectory, { recursive: true, force: true });
+  endNow();
+}
+
 function report(message: ServingReport): void {
   process.send?.(message, (error: Error | null) => {
-    if (error !== null) endNow(); // the supervisor is gone
+    if (error !== null) endWithoutSupervisor();
   });
 }
 
+let socketDirectory: string | undefined;
 let serving: ServingProcess | undefined;
 
 async function receive(command: ServingCommand): Promise<void> {
@@ -107,6 +118,7 @@ async function receive(command: ServingCommand): Promise<void> {
     await serving?.obey(command);
     return;
   }
+  socketDirectory = command.settings.socketDirectory;
   try {
     serving = new ServingProcess(command.settings);
     await serving.start();
@@ -126,8 +138,7 @@ process.on('uncaughtException', (error) => {
   endNow(); // the supervisor starts another
 });
 process.on('message', (command: ServingCommand) => void receive(command));
-// Without a supervisor nobody would tell it of changes, and the next one needs its ports.
-process.on('disconnect', endNow);
+process.on('disconnect', endWithoutSupervisor);
 // The supervisor says when to go, also after a signal to the whole process group.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});

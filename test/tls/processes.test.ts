@@ -107,15 +107,20 @@ describe('processes and workers', () => {
     ]);
   });
 
-  it('are gone when their supervisor is killed', async () => {
+  it('are gone when their supervisor is killed, with what they had in the temporary directory', async () => {
     const dataDirectory = await temporaryDirectory();
-    const parent = fork(resolve('dist/test/tls/support/supervisor-process.js'), [dataDirectory]);
+    const TMPDIR = await temporaryDirectory();
+    const parent = fork(resolve('dist/test/tls/support/supervisor-process.js'), [dataDirectory], {
+      env: { ...process.env, TMPDIR },
+    });
     const [{ pids }] = (await once(parent, 'message')) as [{ pids: number[] }];
     expect(pids).toHaveLength(1);
+    expect(readdirSync(TMPDIR)).toHaveLength(1);
     parent.kill('SIGKILL');
     await eventually(2_000, () => {
       for (const pid of pids) expect(isRunning(pid)).toBe(false);
     });
+    expect(readdirSync(TMPDIR)).toEqual([]);
   });
 
   it.each([
