@@ -8,7 +8,8 @@ import type { Downstream, GatewayHandler } from './client/downstream.js';
 import { EngineTurn } from './client/engine-turn.js';
 import type { ExchangeContext } from './client/exchange-owner.js';
 import { ExchangeTicker } from './client/exchange-ticker.js';
-import type { Forwarding, ForwardingContext } from './forwarding/forwarding.js';
+import { ActiveForwardings } from './forwarding/active-forwardings.js';
+import type { ForwardingContext } from './forwarding/forwarding.js';
 import { GatewayAnswers } from './gateway-answers.js';
 import { GatewayRequest } from './gateway-request.js';
 import { defaultProxyLimits, type ProxyLimits } from './proxy-limits.js';
@@ -74,7 +75,7 @@ export interface GatewayContext {
   /** This gateway in `Via`: `signet` of `signet/1.2.3`. */
   readonly viaName: string;
   readonly trusted: TrustedProxies;
-  readonly active: Set<Forwarding>;
+  readonly active: ActiveForwardings;
   readonly relays: WebSocketRelays;
   readonly requestIds: RequestIds;
 }
@@ -110,7 +111,7 @@ export class Gateway {
       answers: new GatewayAnswers(options.product),
       viaName: options.product.split('/', 1)[0] ?? options.product,
       trusted: options.trustedProxies ?? trustEverybody,
-      active: new Set(),
+      active: new ActiveForwardings(),
       relays: new WebSocketRelays(limits, this.turn),
       requestIds: new RequestIds(),
     };
@@ -149,7 +150,7 @@ export class Gateway {
   }
 
   #checkDeadlines(at: number): void {
-    for (const forwarding of this.#context.active) forwarding.checkDeadline(at);
+    this.#context.active.checkDeadlines(at);
     this.#client.expire(at);
   }
 }

@@ -13,6 +13,7 @@ import type {
   UpstreamReceiver,
 } from '../upstream/upstream-connection.js';
 import type { ConnectionSeeker, ConnectionSource } from '../upstream/upstream-pool.js';
+import type { Slotted } from './active-forwardings.js';
 import { Download } from './download.js';
 import { Upload, type UploadOwner } from './upload.js';
 import type { UpstreamRequestHead } from './upstream-request.js';
@@ -56,7 +57,7 @@ const maxConnectAttempts = 3;
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
 /** Carries one request to its upstream and the answer back, both streamed with back-pressure. */
-export class Forwarding implements ConnectionSeeker, UpstreamReceiver, UploadOwner {
+export class Forwarding implements ConnectionSeeker, UpstreamReceiver, UploadOwner, Slotted {
   readonly #context: ForwardingContext;
   readonly #exchange: ClientExchange;
   readonly #head: RequestHead;
@@ -79,6 +80,7 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver, UploadOwn
   #headAt = 0;
   #readAt = 0;
   #isOver = false;
+  slot = -1;
 
   constructor(options: ForwardingOptions) {
     this.#context = options.context;
