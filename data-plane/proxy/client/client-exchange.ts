@@ -118,22 +118,25 @@ export class ClientExchange {
 
   /** A whole response at once. Does nothing if one has been started. */
   respond(start: ResponseStart, body: string | Buffer | undefined): void {
-    this.#write(() => {
-      if (this.#state !== 'open') return;
-      this.#writeStart(start);
-      if (Buffer.isBuffer(body) && body.length > this.#cork.room && !this.#closeAfter) {
-        this.#beginBody(body.length);
-        this.#writePiece(body);
-        return;
-      }
-      this.#end();
-      if (body === undefined) {
-        this.#endWithoutBody(start.fields.includes('Content-Length'));
-      } else {
-        this.#lastAnswer?.leaves();
-        this.#res.end(body, this.#closeAfter);
-      }
-    });
+    if (this.#cork.isHeld) this.#respond(start, body);
+    else this.#write(() => this.#respond(start, body));
+  }
+
+  #respond(start: ResponseStart, body: string | Buffer | undefined): void {
+    if (this.#state !== 'open') return;
+    this.#writeStart(start);
+    if (Buffer.isBuffer(body) && body.length > this.#cork.room && !this.#closeAfter) {
+      this.#beginBody(body.length);
+      this.#writePiece(body);
+      return;
+    }
+    this.#end();
+    if (body === undefined) {
+      this.#endWithoutBody(start.fields.includes('Content-Length'));
+    } else {
+      this.#lastAnswer?.leaves();
+      this.#res.end(body, this.#closeAfter);
+    }
   }
 
   /**
