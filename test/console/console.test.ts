@@ -10,6 +10,7 @@ import { shownLeaf } from '../support/shown-leaf.js';
 import { type IssuedCertificate, TestCa } from '../support/test-ca.js';
 import { chromiumPath, launchBrowser, withoutChromium } from './support/browser.js';
 import { bindHosts, usualHosts } from './support/fleet.js';
+import { faintTexts } from './support/legibility.js';
 
 if (chromiumPath === undefined) console.warn(`test/console: left out, ${withoutChromium}`);
 
@@ -34,11 +35,12 @@ describe.skipIf(chromiumPath === undefined)('the console', () => {
   let replacement: IssuedCertificate;
   let original: string;
 
-  const picture = async (name: string) => {
-    if (pictures === undefined) return;
+  /** Everything in view can be read; a picture of it is taken where they are asked for. */
+  const look = async (name: string) => {
     // Once everything that moves has come to rest.
     await page.evaluate('Promise.all(document.getAnimations().map((each) => each.finished))');
-    await page.screenshot({ path: join(pictures, `${name}.png`) });
+    expect(await faintTexts(page)).toEqual([]);
+    if (pictures !== undefined) await page.screenshot({ path: join(pictures, `${name}.png`) });
   };
   const revision = () => page.getByTestId('revision').textContent();
 
@@ -92,7 +94,7 @@ describe.skipIf(chromiumPath === undefined)('the console', () => {
   it('lists hosts with what they serve, and finds one by a part of its name', async () => {
     await page.goto(`${gateway.adminUrl}/console`);
     await page.getByRole('option', { name: host }).waitFor();
-    await picture('hosts');
+    await look('hosts');
     await page.keyboard.press('/');
     await page.keyboard.type('login.emb');
     await page.getByText('1 host found').waitFor();
@@ -138,7 +140,7 @@ describe.skipIf(chromiumPath === undefined)('the console', () => {
     expect(await replace.isDisabled()).toBe(true);
     await input.setInputFiles([file('key.pem', replacement.key)]);
     await page.getByText('the key belongs to its leaf').waitFor();
-    await picture('upload');
+    await look('upload');
     expect(await revision()).toBe(before);
   });
 
@@ -151,7 +153,7 @@ describe.skipIf(chromiumPath === undefined)('the console', () => {
     await page.getByRole('button', { name: 'Close', exact: true }).last().click();
     await page.getByText('Certificate replaced').waitFor();
     await page.getByRole('definition').getByText('*.atlas.example').first().waitFor();
-    await picture('host');
+    await look('host');
   });
 
   it('rolls back after showing what that does', async () => {
@@ -165,7 +167,7 @@ describe.skipIf(chromiumPath === undefined)('the console', () => {
       original.slice(0, 8),
     ]);
     expect(await shownLeaf(gateway.tlsPort, host)).toBe(replacement.fingerprint256);
-    await picture('rollback');
+    await look('rollback');
     await page.getByRole('button', { name: 'Roll back', exact: true }).click();
     await page.getByText('Every node (2) proved to serve it').waitFor();
     expect(await shownLeaf(gateway.tlsPort, host)).toBe(original);
@@ -195,7 +197,7 @@ describe.skipIf(chromiumPath === undefined)('the console', () => {
     await second.getByText('Up to date').waitFor();
     expect(await second.locator('.lag').textContent()).toBe('0');
     await page.getByRole('button', { name: 'Dark colours' }).click();
-    await picture('nodes-dark');
+    await look('nodes-dark');
     const served = await second.locator('.revision').textContent();
     await admin.addApi('later', 'later.example', upstream.url);
     await eventually(async () =>
