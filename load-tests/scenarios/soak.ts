@@ -30,6 +30,7 @@ const growthBar = 0.05;
 const warmUp = 0.25;
 const megabyte = 1024 * 1024;
 
+const startedAt = performance.now();
 const outcomes = new Map<string, Record<Outcome, number>>();
 const failures: string[] = [];
 let isOver = false;
@@ -45,7 +46,11 @@ async function bounded(name: string, traffic: Traffic, client: SoakClient): Prom
     counts[outcome]++;
     outcomes.set(name, counts);
   } catch (error) {
-    failures.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+    const second = Math.round((performance.now() - startedAt) / 1000);
+    failures.push(
+      `${name}, ${second} s: ${error instanceof Error ? error.message : String(error)}`,
+    );
+    client.close(); // what it hangs on would hold its next request back
   } finally {
     clearTimeout(timer);
   }
