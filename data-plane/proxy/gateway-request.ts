@@ -74,7 +74,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
   #answer(req: HttpRequest): void {
     // Written when the request is over, which is too late to ask the engine.
     if (this.#context.options.accessLog !== undefined) this.#peerAddress();
-    if (this.#downstream.lastAnswer?.precedes(this.#startedAt) === true) {
+    if (this.#isBehindLast()) {
       this.#requestId = this.#context.requestIds.next();
       this.#exchange.closeAfterResponse(); // the cut waits, so that the answer before it leaves
       this.#refuse('a request behind the last one', true);
@@ -97,6 +97,13 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
     // Also where the answer needs no body: it must not be sent while the engine still reads it.
     if (expectsBody(head.framing)) this.#exchange.receiveBody(this);
     this.#route(head);
+  }
+
+  #isBehindLast(): boolean {
+    const { lastAnswer } = this.#downstream;
+    return (
+      lastAnswer?.isLeaving === true && lastAnswer.precedes(this.#peerAddress(), this.#startedAt)
+    );
   }
 
   /** For an answer of the gateway's own that is sure to be short and to have a body. */

@@ -134,7 +134,7 @@ export class ClientExchange {
     if (body === undefined) {
       this.#endWithoutBody(start.fields.includes('Content-Length'));
     } else {
-      this.#lastAnswer?.leaves();
+      this.#lastAnswer?.leaves(this.peerAddress());
       this.#res.end(body, this.#closeAfter);
     }
   }

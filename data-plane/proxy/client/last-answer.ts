@@ -11,20 +11,28 @@ const waryMs = 15_000;
  * last one, and must not be processed (RFC 9112 §9.6).
  *
  * Unless a client lets answers pile up until not even a short one fits into its socket: then the close
- * waits, and the next request is somebody else's. So after each find, last answers wait for the engine's
- * turn for a while; a request behind one that is still pending ends its connection by the engine itself.
+ * waits, and the next request is somebody else's. So it must come from the same address, and after
+ * each doubt last answers wait for the engine's turn for a while: at worst a client has one request of
+ * its neighbours cut. A request behind a pending one ends its connection by the engine itself.
  */
 export class LastAnswer {
   #isLeaving = false;
+  #peer = '';
   #waryUntil = Number.NEGATIVE_INFINITY;
 
   mayLeaveAtOnce(now: number): boolean {
     return now >= this.#waryUntil;
   }
 
-  /** It is sent now, in its request's handler, and closes the connection. */
-  leaves(): void {
+  /** Whether the close of a connection is awaited: the next request is to be judged by `precedes`. */
+  get isLeaving(): boolean {
+    return this.#isLeaving;
+  }
+
+  /** It is sent now to `peer`, in its request's handler, and closes the connection. */
+  leaves(peer: string): void {
     this.#isLeaving = true;
+    this.#peer = peer;
   }
 
   /** A connection of the app has closed. */
@@ -32,11 +40,10 @@ export class LastAnswer {
     this.#isLeaving = false;
   }
 
-  /** To be asked once by each request: whether it came behind the last one of its connection. */
-  precedes(now: number): boolean {
-    if (!this.#isLeaving) return false;
+  /** Whether a request from `peer` that comes while the close is awaited is behind the last one. */
+  precedes(peer: string, now: number): boolean {
     this.#isLeaving = false;
     this.#waryUntil = now + waryMs;
-    return true;
+    return peer === this.#peer;
   }
 }
