@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { constants, getPriority, setPriority } from 'node:os';
+import type { Logger } from '../shared/logger.js';
 
 /** How much nicer than its nodes: about a tenth of a processor is left to it where they want all. */
 const nicer = 10;
@@ -13,11 +14,19 @@ const nicer = 10;
  *
  * @param exceptThread as the kernel numbers it
  */
-export function giveWay(exceptThread: number): void {
+export function giveWay(exceptThread: number, log: Logger): void {
   if (process.platform !== 'linux') return;
-  for (const thread of readdirSync('/proc/self/task').map(Number)) {
-    if (thread === exceptThread) continue;
-    const lower = getPriority(thread) + nicer;
-    setPriority(thread, Math.min(lower, constants.priority.PRIORITY_LOW));
+  try {
+    for (const thread of readdirSync('/proc/self/task').map(Number)) {
+      if (thread !== exceptThread) lower(thread);
+    }
+  } catch (error) {
+    // A sandbox may forbid it; all the rest works without.
+    log.warn({ err: error }, 'the control plane could not be put behind its node in priority');
   }
+}
+
+function lower(thread: number): void {
+  const priority = Math.min(getPriority(thread) + nicer, constants.priority.PRIORITY_LOW);
+  setPriority(thread, priority);
 }

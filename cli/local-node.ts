@@ -29,7 +29,7 @@ export async function startLocalNode(options: LocalNodeOptions): Promise<Running
     const node = new LocalNode(options, forker);
     const listening = await node.start();
     options.log.onLevelChange((level) => node.setLogLevel(level));
-    giveWay(forker.thread);
+    giveWay(forker.thread, options.log);
     return { listening, close: () => node.close() };
   } catch (error) {
     await forker.close();
