@@ -15,6 +15,8 @@ const accept = createHash('sha1')
   .update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
   .digest('base64');
 
+const handshake = `GET / HTTP/1.1\r\nHost: a.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`;
+
 /** Frames in short: `text:abc`, `close:1000`. Masks are undone. */
 function framesIn(bytes: Buffer): string[] {
   const names = new Map([
@@ -48,8 +50,11 @@ function framesIn(bytes: Buffer): string[] {
 }
 
 describe.each(['http', 'https'] as const)('a WebSocket over %s, byte by byte,', (on) => {
-  /** Opened, with the bytes of both sides in the test's hands. */
-  async function opened(limits: object = {}) {
+  /**
+   * Opened, with the bytes of both sides in the test's hands.
+   * @param early what the upstream sends together with its 101.
+   */
+  async function opened(limits: object = {}, early = '') {
     let server: Socket | undefined;
     let received = Buffer.alloc(0);
     let hasEnded = false;
@@ -62,7 +67,8 @@ describe.each(['http', 'https'] as const)('a WebSocket over %s, byte by byte,', 
         isOpen = true;
         received = Buffer.alloc(0);
         socket.write(
-          `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+          `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n${early}`,
+          'latin1',
         );
       });
       socket.on('end', () => {
@@ -79,9 +85,7 @@ describe.each(['http', 'https'] as const)('a WebSocket over %s, byte by byte,', 
       on === 'http'
         ? await scene.client(gateway.httpPort)
         : await scene.tlsClient(gateway.httpsPort, 'a.test');
-    client.send(
-      `GET / HTTP/1.1\r\nHost: a.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`,
-    );
+    client.send(handshake);
     expect((await client.response())?.status).toBe(101);
     if (server === undefined) throw new Error('no upstream');
     return {
@@ -94,6 +98,39 @@ describe.each(['http', 'https'] as const)('a WebSocket over %s, byte by byte,', 
       },
     };
   }
+
+  it('whose upstream speaks first: what comes with its 101 arrives', async () => {
+    const early = Buffer.concat([serverFrame(0x81, 'hello'), serverFrame(0x82, 'you')]);
+    const { server, client, atClient } = await opened({}, early.toString('latin1'));
+    server.end(serverFrame(0x88, '\x03\xe8'));
+    await client.closed();
+    expect(atClient()).toEqual(['text:hello', 'binary:you', 'close:1000']);
+  });
+
+  it.each([
+    ['a frame', clientFrame(0x81, 'too early')],
+    ['a request', Buffer.from('GET /smuggled HTTP/1.1\r\nHost: a.test\r\n\r\n')],
+  ])(
+    'whose client sends %s behind its handshake ends, and nobody reads that',
+    async (_, behind) => {
+      // Refuses late, as if the two had not agreed on what the bytes behind it are.
+      const up = await scene.upstream(({ socket }) => () => {
+        setTimeout(
+          () => socket.end('HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\n\r\n'),
+          50,
+        );
+      });
+      const gateway = await scene.gateway({ apis: [{ host: 'a.test', upstream: up.url }], tls });
+      const client =
+        on === 'http'
+          ? await scene.client(gateway.httpPort)
+          : await scene.tlsClient(gateway.httpsPort, 'a.test');
+      client.send(Buffer.concat([Buffer.from(handshake), behind]));
+      await client.closed();
+      const received = up.sides.map((side) => side.received()).join('');
+      expect(received).not.toMatch(/smuggled|too early/);
+    },
+  );
 
   it('whose upstream half-closes after a message: it arrives, then both sides end', async () => {
     const { server, client, atClient, serverEnded } = await opened();
