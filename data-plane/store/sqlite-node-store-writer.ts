@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { setImmediate } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate } from 'node:timers/promises';
 import type { Revision } from '../../shared/revision.js';
 import type {
   SnapshotChunk,
@@ -40,6 +40,8 @@ const keyCheckName = 'signet node store';
  * one in half a minute while it lasts: it holds snapshots up for some writes through to the disk.
  */
 const scrubDelayMs = { afterLast: 1000, afterFirst: 30_000 };
+/** How often the verifier looks whether the snapshot that is being written is complete. */
+const openPollMs = 20;
 /** 40 MB: half a minute of it. By SQLite's own default of 4 MB, every few seconds a commit would wait. */
 const longestLogPages = 10_000;
 
@@ -143,7 +145,10 @@ export class SqliteNodeStoreWriter implements NodeStoreWriter {
       for (let after: string | undefined = ''; after !== undefined; ) {
         await setImmediate();
         if (signal?.aborted) return damaged;
-        if (this.#open) continue;
+        if (this.#open) {
+          await delay(openPollMs); // A snapshot that comes over a slow link may be open for long.
+          continue;
+        }
         const slice = this.#verifier.slice(kind, after);
         damaged += slice.damaged.length;
         after = slice.next;
