@@ -125,7 +125,7 @@ export class ClientExchange {
   #respond(start: ResponseStart, body: string | Buffer | undefined): void {
     if (this.#state !== 'open') return;
     this.#writeStart(start);
-    if (Buffer.isBuffer(body) && body.length > this.#cork.room && !this.#closeAfter) {
+    if (typeof body === 'object' && body.length > this.#cork.room && !this.#closeAfter) {
       this.#beginBody(body.length);
       this.#writePiece(body);
       return;

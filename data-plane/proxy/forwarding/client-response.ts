@@ -40,9 +40,16 @@ const nonAscii = /[\x80-\xff]/;
 export function writeClientResponse(head: ResponseHead, trace: GatewayTrace): ResponseStart {
   const fields = endToEndFields(head.fields, head.connectionOptions);
   if (trace.hsts !== undefined) setStrictTransportSecurity(fields, trace.hsts);
-  fields.push('Via', trace.via, 'X-Request-Id', trace.requestId);
-  fields.push('X-Kong-Upstream-Latency', `${trace.upstreamLatencyMs}`);
-  fields.push('X-Kong-Proxy-Latency', `${trace.proxyLatencyMs}`);
+  fields.push(
+    'Via',
+    trace.via,
+    'X-Request-Id',
+    trace.requestId,
+    'X-Kong-Upstream-Latency',
+    `${trace.upstreamLatencyMs}`,
+    'X-Kong-Proxy-Latency',
+    `${trace.proxyLatencyMs}`,
+  );
   return { status: statusText(head.status, head.reason), fields, isAscii: head.isAscii };
 }
 

@@ -27,10 +27,21 @@ export interface ResponseHead {
   readonly keepAliveMs: number | undefined;
 }
 
+interface StatusLine {
+  readonly status: number;
+  readonly reason: string;
+  readonly isHttp11: boolean;
+  /** Its line end included. */
+  readonly length: number;
+}
+
 const statusLine = /^HTTP\/1\.([01]) ([1-9][0-9]{2})(?: ([\t -~\x80-\xff]*))?\r\n/;
 /** All field lines and the blank one; looked at once, because a match per line costs more than the split. */
 const asciiFieldLines = /(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~]*\r\n)*\r\n/y;
 const fieldLines = /(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~\x80-\xff]*\r\n)*\r\n/y;
+/** How nearly every answer begins. */
+const usualLine = 'HTTP/1.1 200 OK\r\n';
+const usual: StatusLine = { status: 200, reason: 'OK', isHttp11: true, length: usualLine.length };
 const lengthSyntax = /^[0-9]{1,15}$/;
 const noOptions: readonly string[] = [];
 const noBody: BodyFraming = { kind: 'none' };
@@ -45,16 +56,16 @@ const untilClose: BodyFraming = { kind: 'until-close' };
  * @param toHead whether the request was a HEAD: its response has no body whatever it declares.
  */
 export function parseResponseHead(text: string, toHead: boolean): ResponseHead | string {
-  const start = statusLine.exec(text);
-  if (start === null) return 'malformed status line';
-  const status = Number(start[2]);
+  const start = text.startsWith(usualLine) ? usual : readStatusLine(text);
+  if (start === undefined) return 'malformed status line';
+  const { status, reason, isHttp11 } = start;
   const fields: string[] = [];
   let contentLength: number | undefined;
   let transferCoding: string | undefined;
   let connectionOptions = noOptions;
   let keepAliveMs: number | undefined;
 
-  let position = start[0].length;
+  let position = start.length;
   const isAscii = matchesRest(asciiFieldLines, text, position);
   if (!isAscii && !matchesRest(fieldLines, text, position)) return 'malformed header field';
   const end = text.length - 2;
@@ -80,7 +91,7 @@ export function parseResponseHead(text: string, toHead: boolean): ResponseHead |
         if (name.toLowerCase() === 'content-length') {
           if (contentLength !== undefined) return 'more than one Content-Length';
           if (!lengthSyntax.test(value)) return 'malformed Content-Length';
-          contentLength = Number(value);
+          contentLength = decimal(value);
         }
         break;
       case 17:
@@ -95,20 +106,34 @@ export function parseResponseHead(text: string, toHead: boolean): ResponseHead |
   if (transferCoding !== undefined) {
     if (transferCoding !== 'chunked') return 'unknown transfer coding';
     if (contentLength !== undefined) return 'both Content-Length and Transfer-Encoding';
-    if (start[1] === '0') return 'Transfer-Encoding in an HTTP/1.0 response';
+    if (!isHttp11) return 'Transfer-Encoding in an HTTP/1.0 response';
   }
   const framing = bodyFraming(status, toHead, transferCoding !== undefined, contentLength);
   return {
     status,
-    reason: start[3] ?? '',
+    reason,
     fields,
     isAscii,
     framing,
     contentLength,
-    persistent: isPersistent(start[1] === '1', framing, connectionOptions),
+    persistent: isPersistent(isHttp11, framing, connectionOptions),
     connectionOptions,
     keepAliveMs,
   };
+}
+
+function readStatusLine(text: string): StatusLine | undefined {
+  const match = statusLine.exec(text);
+  if (match === null) return undefined;
+  const [line, minor, status, reason = ''] = match;
+  return { status: Number(status), reason, isHttp11: minor === '1', length: line.length };
+}
+
+/** `Number` of digits alone, without the hash that it makes of every string that it has not seen yet. */
+function decimal(digits: string): number {
+  let value = 0;
+  for (let i = 0; i < digits.length; i++) value = 10 * value + digits.charCodeAt(i) - 0x30;
+  return value;
 }
 
 function matchesRest(lines: RegExp, text: string, start: number): boolean {
