@@ -1,6 +1,6 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
-import { parseServerName } from '../../shared/hostname.js';
 import type { Match } from '../routing/route-table.js';
+import { answerToPlainHttp, isLoop, isMisdirected, saysItCameByHttps } from './admission.js';
 import { ClientExchange } from './client/client-exchange.js';
 import type { Downstream } from './client/downstream.js';
 import type { ClientBodyReceiver, ExchangeOwner } from './client/exchange-owner.js';
@@ -20,8 +20,6 @@ import { readUpgradeResponse } from './web-socket/upgrade-response.js';
 
 /** As nginx counts it: nobody was there to be answered. */
 const clientWentAway = 499;
-/** How often a request may pass this gateway: more is a route that leads back to it. */
-const maxPasses = 8;
 /** The gateway's own answers repeat no more of a request than its target. */
 const shortTarget = 4_096;
 
@@ -121,7 +119,10 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
       return;
     }
     this.#match = match;
-    if (options.refuseMisdirected === true && this.#isMisdirected(match)) {
+    if (
+      options.refuseMisdirected === true &&
+      isMisdirected(this.#downstream, match, options.routes)
+    ) {
       this.#send(answers.misdirected());
       return;
     }
@@ -129,7 +130,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
     if (onlyHttps || hsts !== undefined) {
       const isSecure = this.#cameByHttps(head, match);
       if (onlyHttps && !isSecure) {
-        this.#send(this.#httpsRequired(head, match));
+        this.#send(answerToPlainHttp(head, match, this.#context));
         return;
       }
       // Over plain HTTP it would be the word of whoever is in between (RFC 6797 §7.2).
@@ -139,7 +140,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
       this.#failHere('http_upgrade_failed');
       return;
     }
-    if (this.#isLoop(head)) {
+    if (isLoop(head, viaName)) {
       this.#failHere('proxy_loop_detected');
       return;
     }
@@ -189,42 +190,10 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
     return isKept ? requestId : requestIds.next();
   }
 
-  /** `accept_http_if_already_terminated` believes one `X-Forwarded-Proto: https`, no list. */
   #cameByHttps(head: RequestHead, match: Match): boolean {
     if (this.#downstream.scheme === 'https') return true;
-    if (!match.route.acceptsTerminatedHttps || head.fields.forwardedProto.length !== 1)
-      return false;
-    if (head.fields.forwardedProto[0]?.toLowerCase() !== 'https') return false;
+    if (!saysItCameByHttps(head, match)) return false;
     return this.#context.trusted.clientOf(this.#peerAddress(), undefined).isTrusted;
-  }
-
-  /**
-   * Clients are sent only to the host they asked for themselves, and only if it is an API's: any other
-   * is whatever the sender of the request made up, which a cache in between may keep for others.
-   */
-  #httpsRequired(head: RequestHead, match: Match): GatewayAnswer {
-    const { answers, options } = this.#context;
-    const status = match.route.httpsRedirectStatusCode;
-    if (status === 426 || match.by === 'path' || match.host !== head.host.name) {
-      return answers.httpsRequired();
-    }
-    const port = options.httpsPort === 443 ? '' : `:${options.httpsPort}`;
-    return answers.redirectToHttps(status, `https://${match.host}${port}${head.path}${head.query}`);
-  }
-
-  /** Whether the connection was made for another API than the request is for (RFC 9110 §15.5.20). */
-  #isMisdirected(match: Match): boolean {
-    const { serverName } = this.#downstream;
-    if (serverName === undefined || match.by === 'path') return false;
-    if (match.host === serverName) return false;
-    const name = parseServerName(serverName);
-    const named = name && this.#context.options.routes.selectByServerName(name);
-    return named?.api.id !== match.route.api.id;
-  }
-
-  #isLoop(head: RequestHead): boolean {
-    if (head.fields.via === undefined) return false;
-    return head.fields.via.split(` ${this.#context.viaName}`).length > maxPasses;
   }
 
   // --- ClientBodyReceiver ---
