@@ -4,7 +4,7 @@ import type { Logger } from '../../shared/logger.js';
 import type { ServedCertificate } from '../../shared/snapshot.js';
 import type { AppliedChanges } from '../store/node-store.js';
 import { BloomFilter } from './bloom-filter.js';
-import type { CertificateSource } from './certificate-source.js';
+import type { Binding, CertificateSource } from './certificate-source.js';
 import { type ContextName, parseContextName } from './context-name.js';
 import type { TlsApp, TlsAppOwner } from './tls-app.js';
 
@@ -134,20 +134,24 @@ export class Generation implements TlsAppOwner {
     if (this.app.has(spelling)) this.#couldNotLoad(host);
     const binding = source.binding(host);
     const certificate = binding && source.certificate(binding);
-    if (certificate === undefined || (spelling !== host && !this.#takeSpelling())) {
+    if (!binding || certificate === undefined || (spelling !== host && !this.#takeSpelling())) {
       if (certificate === undefined) counters.namesUnknown += 1;
       else counters.namesUnusable += 1;
       this.#history.add(host);
       return;
     }
-    // A client that is faster than the proof must not be the one to find that a pair can't be loaded.
-    const lastGood = binding && this.takesClients ? source.lastGood(binding) : undefined;
-    this.app.add(spelling, host, pemOf(certificate), lastGood && pemOf(lastGood));
+    this.app.add(spelling, host, pemOf(certificate), this.#fallbackPem(binding, certificate));
     this.#shown.set(host, certificate.id);
     if (this.app.contexts >= contextBudget && !this.#isFull) {
       this.#isFull = true;
       this.#owner?.filled();
     }
+  }
+
+  /** A client that is faster than the proof must not be the one to find that a pair can't be loaded. */
+  #fallbackPem(binding: Binding, { id }: ServedCertificate): string | undefined {
+    const lastGood = this.takesClients ? this.#options.source.lastGood(binding) : undefined;
+    return lastGood === undefined || lastGood.id === id ? undefined : pemOf(lastGood);
   }
 
   /** The engine asks for a name that it was given: the pair could not be loaded, whatever the reason. */
