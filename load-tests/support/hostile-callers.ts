@@ -17,7 +17,8 @@ export interface HostileCallers {
 }
 
 export interface HostileTarget {
-  readonly adminUrl: string;
+  /** Of the admin API, or what stands in for it. */
+  readonly url: string;
   /** Good for writing: without one nothing but the door can be attacked. */
   readonly token: string;
   readonly callers: number;
@@ -65,9 +66,9 @@ function requestOf(caller: number, n: number, token: string, all: readonly Bite[
   }
 }
 
-async function attack({ adminUrl, token, callers }: HostileTarget): Promise<void> {
+async function attack({ url, token, callers }: HostileTarget): Promise<void> {
   setPriority(lowestPriority);
-  const { hostname, port } = new URL(adminUrl);
+  const { hostname, port } = new URL(url);
   const agent = new Agent({ keepAlive: true });
   const all = bites();
   const seen: Record<string, number> = {};
