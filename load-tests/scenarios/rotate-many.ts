@@ -10,7 +10,8 @@ import { bar, machine, printTable, quantile } from '../support.js';
  * Rotates every certificate of a node once, and on until enough handshakes were checked, while clients
  * shake hands at a fixed rate, with random names and with hot ones. Every leaf is judged: it must be
  * the host's, and not older than what was acknowledged when the client began. What the serving process
- * holds is compared after the same number of handshakes without a rotation, before and after.
+ * holds is compared after the same number of handshakes without a rotation, before and after. The
+ * supervisor is shown beside it: it has written every certificate once before.
  */
 const { values } = parseArgs({
   options: {
@@ -78,17 +79,22 @@ await node.start({ workers: Number(values.workers) });
 const load = { port: node.port, connections: 32, rate: Number(values.rate), next: ask };
 const megabytes = (bytes: number) => `${(bytes / 1048576).toFixed(0)} MB`;
 
-/** What the serving process holds once it has served this load for a while, without a rotation. */
-async function residentUnderLoad(): Promise<number> {
+function resident(): { serving: number; supervisor: number } {
+  const [supervisor = 0] = node.pids;
+  return { serving: residentBytes(node.servingPid), supervisor: residentBytes(supervisor) };
+}
+
+/** What the node holds once it has served this load for a while, without a rotation. */
+async function residentUnderLoad(): Promise<ReturnType<typeof resident>> {
   // By count: also where others use the machine's cores it is to hold what this load makes it hold.
   for (let served = 0; served < settlingHandshakes; ) {
     served += (await drive({ ...load, seconds: 5 })).handshakes;
   }
-  return residentBytes(node.servingPid);
+  return resident();
 }
 
 try {
-  const residentBefore = await residentUnderLoad();
+  const before = await residentUnderLoad();
   const startedAt = performance.now();
   let took = 0;
   let checked = 0;
@@ -107,11 +113,11 @@ try {
     checked += round.handshakes;
   }
   await rotated;
-  const residentAtEnd = residentBytes(node.servingPid);
+  const atEnd = resident();
   const stats = await node.stats();
-  const residentAfter = await residentUnderLoad();
+  const after = await residentUnderLoad();
   const failed = rounds.reduce((sum, round) => sum + round.failed, 0);
-  const growth = residentAfter / residentBefore - 1;
+  const growth = after.serving / before.serving - 1;
   const faults = failed + foreign + older;
   const latencies = rounds.flatMap((round) => round.latenciesMs);
   printTable(`${hosts} rotations, ${perRevision} in a revision`, {
@@ -122,8 +128,9 @@ try {
     'failed, default or foreign, older': `${failed}, ${foreign}, ${older}, ${bar(faults === 0, 'bar: 0')}`,
     generations: stats.generationsTotal,
     'worker restarts': stats.workerRestarts,
-    'resident before, at the end': `${megabytes(residentBefore)}, ${megabytes(residentAtEnd)}`,
-    'resident after': `${megabytes(residentAfter)}, ${(growth * 100).toFixed(0)} % more, ${bar(growth <= 0.1, 'bar: 10 %')}`,
+    'resident before, at the end': `${megabytes(before.serving)}, ${megabytes(atEnd.serving)}`,
+    'resident after': `${megabytes(after.serving)}, ${(growth * 100).toFixed(0)} % more, ${bar(growth <= 0.1, 'bar: 10 %')}`,
+    'of the supervisor, before and after': `${megabytes(before.supervisor)}, ${megabytes(after.supervisor)}`,
   });
 } finally {
   await node.stop();
