@@ -127,6 +127,18 @@ describe('the addresses of an upstream', () => {
     expect(world.questions).toBe(1);
   });
 
+  it('go on being raced for whoever asks after the first has left', async () => {
+    const { pool, acquire, upstream } = await poolOf(['127.0.0.2', '127.0.0.1'], named);
+    await silentServer('127.0.0.2', upstream.port);
+    const leaver = { connected: () => undefined, unconnected: () => undefined };
+    pool.acquire(leaver, false);
+    await new Promise(setImmediate); // its name is resolved, its first address tried
+    pool.cancel(leaver);
+    // Longer than the first address has for itself.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect((await acquire()).address).toBe('127.0.0.1');
+  });
+
   it('that never come are given up', async () => {
     const { pool, world, acquire } = await poolOf([]);
     world.answer = new Promise(() => undefined);

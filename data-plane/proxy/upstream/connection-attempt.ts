@@ -97,10 +97,15 @@ export class ConnectionAttempt {
     }
     this.#deadline = now() + limits.connectTimeoutMs;
     this.#connections.add(this.#owner.open(address));
+    this.#raceLater();
+  }
+
+  #raceLater(): void {
     if (this.#next === this.#addresses.length) return;
     this.#timer = setTimeout(() => {
-      // At the bound the next address has to wait until one has failed.
-      if (this.#owner.hasRoom()) this.#tryNext();
-    }, limits.nextAddressAfterMs);
+      // Whoever asks next is given this attempt too: it goes on as soon as it may.
+      if (this.#owner.isWanted() && this.#owner.hasRoom()) this.#tryNext();
+      else this.#raceLater();
+    }, this.#options.limits.nextAddressAfterMs);
   }
 }
