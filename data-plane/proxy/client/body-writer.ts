@@ -18,6 +18,8 @@ export class BodyWriter {
   readonly #now: () => number;
   readonly length: ResponseLength;
   #remainder: Buffer | undefined;
+  /** Where remainders are kept: a slow download has many, one after the other. */
+  #room: Buffer | undefined;
   #overflow: Buffer[] = [];
   #lastWriteAt: number;
   /** Whether the client takes nothing more for now. */
@@ -91,10 +93,19 @@ export class BodyWriter {
       this.progressed();
     } else {
       const rest = piece.subarray(this.#res.getWriteOffset() - before);
-      this.#remainder = Buffer.from(rest);
+      this.#remainder = this.#keep(rest);
       if (rest.length < piece.length) this.#lastWriteAt = this.#now();
       this.isBlocked = true;
     }
+  }
+
+  /** @param rest may be a part of what was kept before. */
+  #keep(rest: Buffer): Buffer {
+    if (this.#room === undefined || this.#room.length < rest.length) {
+      this.#room = Buffer.allocUnsafeSlow(rest.length);
+    }
+    rest.copy(this.#room);
+    return this.#room.subarray(0, rest.length);
   }
 
   #writeChunk(piece: Buffer): void {
