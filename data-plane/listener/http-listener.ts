@@ -1,6 +1,4 @@
 import type { HttpResponse } from 'uWebSockets.js';
-import type { Downstream } from '../proxy/client/downstream.js';
-import { LastAnswer } from '../proxy/client/last-answer.js';
 import type { ListenerGateway } from '../proxy/gateway.js';
 import { WebSocketRoute } from '../proxy/web-socket/web-socket-route.js';
 import type { ConnectionLimit } from './connection-limit.js';
@@ -11,7 +9,6 @@ export class HttpListener {
   readonly descriptor: AppDescriptor;
   readonly #app: EngineApp = createHttpApp();
   readonly #limit: ConnectionLimit;
-  readonly #lastAnswer = new LastAnswer();
   #connections = 0;
   #accepted = 0;
 
@@ -25,10 +22,7 @@ export class HttpListener {
       this.#connections -= 1;
       limit.closed();
     });
-    const downstream: Downstream = {
-      ...{ scheme: 'http', port, serverName: undefined },
-      ...{ lastAnswer: this.#lastAnswer, webSocket },
-    };
+    const downstream = { scheme: 'http', port, serverName: undefined, webSocket } as const;
     this.#app.ws('/*', gateway.webSocketBehavior(webSocket, downstream));
     this.#app.any('/*', (res, req) => gateway.handle(res, req, downstream));
     this.#app.filter((connection, change) => this.#track(connection, Number(change)));
@@ -52,7 +46,6 @@ export class HttpListener {
     this.#connections += change;
     if (change < 0) {
       this.#limit.closed();
-      this.#lastAnswer.closed();
       return;
     }
     this.#accepted += 1;

@@ -1,7 +1,6 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
 import { rmSync } from 'node:fs';
 import type { Downstream } from '../proxy/client/downstream.js';
-import { LastAnswer } from '../proxy/client/last-answer.js';
 import type { ListenerGateway } from '../proxy/gateway.js';
 import { WebSocketRoute } from '../proxy/web-socket/web-socket-route.js';
 import type { ConnectionLimit } from './connection-limit.js';
@@ -44,7 +43,6 @@ export class TlsApp {
   readonly #options: TlsAppOptions;
   readonly #names = new Set<string>();
   readonly #answerDefault: (res: HttpResponse, req: HttpRequest) => void;
-  readonly #lastAnswer = new LastAnswer();
   readonly #webSocket = new WebSocketRoute((change) => this.#countWebSocket(change));
   /** Resolves when WebSockets can be taken, or never will be; before it connections should not come. */
   readonly ready: Promise<void>;
@@ -186,10 +184,7 @@ export class TlsApp {
   #downstream(serverName: string | undefined): Downstream {
     const { port } = this.#options;
     const isDraining = () => this.isDraining;
-    return {
-      ...{ scheme: 'https', port, serverName, isDraining },
-      ...{ lastAnswer: this.#lastAnswer, webSocket: this.#webSocket },
-    };
+    return { scheme: 'https', port, serverName, isDraining, webSocket: this.#webSocket };
   }
 
   /** The engine's filter never counts a connection down that became a WebSocket. */
@@ -212,12 +207,8 @@ export class TlsApp {
   #track(connection: HttpResponse, change: number): void {
     const { limit } = this.#options;
     this.#count(change);
-    if (change > 0) {
-      limit.opened(connection);
-    } else {
-      limit.closed();
-      this.#lastAnswer.closed();
-    }
+    if (change > 0) limit.opened(connection);
+    else limit.closed();
   }
 
   #count(change: number): void {

@@ -4,7 +4,6 @@ import { answerToPlainHttp, isLoop, isMisdirected, saysItCameByHttps } from './a
 import { ClientExchange } from './client/client-exchange.js';
 import type { Downstream } from './client/downstream.js';
 import type { ClientBodyReceiver, ExchangeOwner } from './client/exchange-owner.js';
-import type { LastAnswer } from './client/last-answer.js';
 import { expectsBody } from './client/request-framing.js';
 import { type RequestHead, readRequestHead } from './client/request-head.js';
 import { writeSwitchingProtocols } from './forwarding/client-response.js';
@@ -20,8 +19,6 @@ import { readUpgradeResponse } from './web-socket/upgrade-response.js';
 
 /** As nginx counts it: nobody was there to be answered. */
 const clientWentAway = 499;
-/** The gateway's own answers repeat no more of a request than its target. */
-const shortTarget = 4_096;
 
 /** One request from its head to its end: read, route, refuse or forward, count, log. */
 export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyReceiver {
@@ -57,7 +54,6 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
         !request.#exchange.hasStarted,
       );
     }
-    request.#exchange.handlerEnds();
   }
 
   private constructor(context: GatewayContext, res: HttpResponse, downstream: Downstream) {
@@ -72,12 +68,6 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
   #answer(req: HttpRequest): void {
     // Written when the request is over, which is too late to ask the engine.
     if (this.#context.options.accessLog !== undefined) this.#peerAddress();
-    if (this.#isBehindLast()) {
-      this.#requestId = this.#context.requestIds.next();
-      this.#exchange.closeAfterResponse(); // the cut waits, so that the answer before it leaves
-      this.#refuse('a request behind the last one', true);
-      return;
-    }
     const head = readRequestHead(req);
     if ('refused' in head) {
       this.#requestId = this.#context.requestIds.next();
@@ -91,24 +81,10 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
       head.wantsClose ||
       this.#context.options.isDraining() ||
       this.#downstream.isDraining?.() === true;
-    if (isLast) this.#exchange.closeAfterResponse(this.#lastAnswer(head));
+    if (isLast) this.#exchange.closeAfterResponse();
     // Also where the answer needs no body: it must not be sent while the engine still reads it.
     if (expectsBody(head.framing)) this.#exchange.receiveBody(this);
     this.#route(head);
-  }
-
-  #isBehindLast(): boolean {
-    const { lastAnswer } = this.#downstream;
-    return (
-      lastAnswer?.isLeaving === true && lastAnswer.precedes(this.#peerAddress(), this.#startedAt)
-    );
-  }
-
-  /** For an answer of the gateway's own that is sure to be short and to have a body. */
-  #lastAnswer({ method, path, query }: RequestHead): LastAnswer | undefined {
-    const { lastAnswer } = this.#downstream;
-    if (method === 'HEAD' || path.length + query.length > shortTarget) return undefined;
-    return lastAnswer?.mayLeaveAtOnce(this.#startedAt) === true ? lastAnswer : undefined;
   }
 
   #route(head: RequestHead): void {

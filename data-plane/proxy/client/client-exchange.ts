@@ -8,7 +8,6 @@ import type {
   ExchangeContext,
   ExchangeOwner,
 } from './exchange-owner.js';
-import type { LastAnswer } from './last-answer.js';
 import { peerAddressText } from './peer-address.js';
 import { type ResponseLength, type ResponseStart, writeStart } from './response-start.js';
 
@@ -31,8 +30,6 @@ export class ClientExchange {
   #writer: BodyWriter | undefined;
   #finishing = false;
   #closeAfter = false;
-  /** While the request handler runs, if the response may leave in it. */
-  #lastAnswer: LastAnswer | undefined;
   #ticking = false;
   /** From then on one of the engine's timers runs, whatever the exchange is waiting for. */
   #everResumed = false;
@@ -63,21 +60,10 @@ export class ClientExchange {
   /**
    * Closes the connection after the response. So the response waits for the engine's next turn: one
    * that is sent while it still holds bytes behind the request has the close undone by them.
-   *
-   * @param lastAnswer finds such bytes by other means: a response that is given in the request
-   *   handler does not wait then. It must be short and have a body, and `handlerEnds` be called.
    */
-  closeAfterResponse(lastAnswer?: LastAnswer): void {
+  closeAfterResponse(): void {
     this.#closeAfter = true;
-    this.#lastAnswer = lastAnswer;
-    if (lastAnswer === undefined) this.#context.turn.enterRead();
-  }
-
-  /** What has not been answered yet waits for the engine's next turn at least. */
-  handlerEnds(): void {
-    if (this.#lastAnswer === undefined) return;
-    this.#lastAnswer = undefined;
-    if (!this.isOver) this.#context.turn.enterRead();
+    this.#context.turn.enterRead();
   }
 
   /** Takes the request's body. Only in the request handler itself: the engine keeps nothing. */
@@ -134,7 +120,6 @@ export class ClientExchange {
     if (body === undefined) {
       this.#endWithoutBody(start.fields.includes('Content-Length'));
     } else {
-      this.#lastAnswer?.leaves(this.peerAddress());
       this.#res.end(body, this.#closeAfter);
     }
   }

@@ -1,5 +1,4 @@
 import type { HttpRequest, HttpResponse, us_socket_context_t } from 'uWebSockets.js';
-import type { LastAnswer } from './last-answer.js';
 
 /** What a listener's app knows of WebSockets, see `WebSocketRoute`. */
 export interface WebSocketSupport {
@@ -21,8 +20,6 @@ export interface Downstream {
   readonly serverName: string | undefined;
   /** Whether the connection's listener was replaced: it is then closed after the answer. */
   readonly isDraining?: () => boolean;
-  /** The app's, which tells it of closed connections. Absent: last answers wait for the engine's turn. */
-  readonly lastAnswer?: LastAnswer;
   /** Absent: WebSocket handshakes are refused. */
   readonly webSocket?: WebSocketSupport;
 }

@@ -3,7 +3,6 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { BroadcastChannel } from 'node:worker_threads';
 import { FileAccessLog } from '../../../data-plane/access-log/file-access-log.js';
 import { RequestMeter } from '../../../data-plane/metrics/request-meter.js';
-import { LastAnswer } from '../../../data-plane/proxy/client/last-answer.js';
 import { Gateway } from '../../../data-plane/proxy/gateway.js';
 import type { ProxyLimits } from '../../../data-plane/proxy/proxy-limits.js';
 import { trustOnly } from '../../../data-plane/proxy/trusted-proxies.js';
@@ -100,20 +99,14 @@ const gateway = new Gateway({
 function listen(app: uws.TemplatedApp, scheme: 'http' | 'https'): number {
   let port = 0;
   const webSocket = new WebSocketRoute();
-  const lastAnswer = new LastAnswer();
   const downstream = {
     scheme,
     port: scheme === 'http' ? 8000 : 8443,
     serverName: options.serverName,
-    lastAnswer,
     webSocket,
   };
   app.ws('/*', gateway.webSocketBehavior(webSocket, downstream));
   app.any('/*', (res, req) => gateway.handle(res, req, downstream));
-  const track = (_: uws.HttpResponse, change: unknown) => {
-    if (Number(change) < 0) lastAnswer.closed();
-  };
-  app.filter(track);
   app.listen('127.0.0.1', 0, (socket) => {
     if (socket === false) throw new Error('the gateway could not listen');
     port = uws.us_socket_local_port(socket);
