@@ -37,8 +37,10 @@ describe.skipIf(chromiumPath === undefined)('the console', () => {
 
   /** Everything in view can be read; a picture of it is taken where they are asked for. */
   const look = async (name: string) => {
-    // Once everything that moves has come to rest.
-    await page.evaluate('Promise.all(document.getAnimations().map((each) => each.finished))');
+    // Once everything that moves has come to rest, or was taken off the page.
+    await page.evaluate(
+      'Promise.allSettled(document.getAnimations().map((each) => each.finished))',
+    );
     expect(await faintTexts(page)).toEqual([]);
     if (pictures !== undefined) await page.screenshot({ path: join(pictures, `${name}.png`) });
   };
