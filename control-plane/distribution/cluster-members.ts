@@ -75,8 +75,8 @@ export class ClusterMembers {
   }
 
   /** What a node was recorded to serve, at whichever control plane. */
-  servedBy(id: NodeId): ServedByNode | undefined {
-    return this.#options.state().servedByNode.get(id);
+  servedBy(id: string): ServedByNode | undefined {
+    return this.#options.state().servedByNode.get(id as NodeId);
   }
 
   /** Of all members, in no order. */

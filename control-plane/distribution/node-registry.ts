@@ -4,6 +4,7 @@ import type { Revision } from '../../shared/revision.js';
 import type { RejectedEntry } from '../../shared/snapshot.js';
 import type { AckMessage, HelloMessage, NodeHealth } from '../../shared/snapshot-protocol.js';
 import type { ConnectionCounters } from '../admin-api/admin-context.js';
+import type { ServedByNode } from '../domain/state.js';
 import type { Clock } from '../ports/clock.js';
 import type { AckHistory } from './ack-history.js';
 import type { ClusterMembers } from './cluster-members.js';
@@ -20,7 +21,10 @@ export interface NodeStatus {
   /** Whether the node's `plugins_available` differs from this control plane's. */
   readonly pluginsDisagree: boolean;
   readonly health?: NodeHealth;
-  /** Last revision that the node proved to serve. */
+  /**
+   * Last revision that the node proved to serve; absent from when it comes back with less than that until
+   * it proves something again.
+   */
   readonly revision?: Revision;
   readonly digest?: string;
   readonly rejections: readonly RejectedEntry[];
@@ -37,9 +41,21 @@ export interface NodeRegistryOptions {
   readonly logger: Logger;
 }
 
+type Served = Pick<NodeStatus, 'revision' | 'digest' | 'rejections'>;
+
 type Observed = {
-  -readonly [Field in keyof Omit<NodeStatus, 'id' | 'name' | 'joinedAt'>]: NodeStatus[Field];
+  -readonly [Field in keyof Omit<
+    NodeStatus,
+    'id' | 'name' | 'joinedAt' | keyof Served
+  >]: NodeStatus[Field];
+} & {
+  /** What it acknowledged here. */
+  served: Served;
+  /** What the log says of it, where the node came back with less since. */
+  refuted?: ServedByNode;
 };
+
+const nothingServed: Served = { rejections: [] };
 
 /** Hears which node changed; none is named if several may have, or the membership did. */
 export type NodeWatcher = (nodeId?: string) => void;
@@ -70,8 +86,7 @@ export class NodeRegistry {
     let total = 0;
     for (const id of members.ids()) {
       total += 1;
-      const observed = this.#observed.get(id)?.revision ?? -1;
-      if (Math.max(observed, members.servedBy(id)?.revision ?? -1) >= revision) serving += 1;
+      if ((this.#served(id).revision ?? -1) >= revision) serving += 1;
     }
     return { serving, total };
   }
@@ -103,7 +118,11 @@ export class NodeRegistry {
     };
   }
 
-  connected(id: string, address: string, hello: HelloMessage): void {
+  /**
+   * A node said hello, with what it holds of this log. If that is less than it has acknowledged, its store
+   * was lost or put back: it counts as serving nothing until it acknowledges again.
+   */
+  connected(id: string, address: string, hello: HelloMessage, held: Revision | 'empty'): void {
     const { version, pluginsAvailable, health } = hello;
     const own = this.#options.pluginsAvailable;
     const pluginsDisagree = !isSameSet(own, pluginsAvailable);
@@ -124,7 +143,14 @@ export class NodeRegistry {
       pluginsDisagree,
       isConnected: true,
     };
-    Object.assign(this.#observe(id), fresh);
+    const observed = Object.assign(this.#observe(id), fresh);
+    const { revision } = this.#served(id);
+    if (revision !== undefined && (held === 'empty' || held < revision)) {
+      const refuted = this.#options.members.servedBy(id);
+      Object.assign(observed, { served: nothingServed, refuted });
+      const fields = { nodeId: id, nodeName: hello.nodeName, acknowledged: revision, held };
+      this.#options.logger.warn(fields, 'a node came back with less than it had acknowledged');
+    }
     this.#seen(id);
     this.#notify(id);
   }
@@ -142,11 +168,12 @@ export class NodeRegistry {
 
   acked(id: string, { revision, digest, rejections }: AckMessage, isExpected: boolean): void {
     const observed = this.#observe(id);
+    const { served } = observed;
     const isNews =
-      observed.revision !== revision ||
-      observed.digest !== digest ||
-      observed.rejections.length !== rejections.length;
-    Object.assign(observed, { revision, digest, rejections });
+      served.revision !== revision ||
+      served.digest !== digest ||
+      served.rejections.length !== rejections.length;
+    observed.served = { revision, digest, rejections };
     if (!isExpected) observed.digestMismatches += 1;
     this.#seen(id);
     if (isNews) {
@@ -171,24 +198,38 @@ export class NodeRegistry {
     const fresh: Observed = {
       isConnected: false,
       pluginsDisagree: false,
-      rejections: [],
       digestMismatches: 0,
+      served: nothingServed,
     };
     this.#observed.set(id, fresh);
     return fresh;
   }
 
   #status({ id, name, joinedAt }: ClusterNode): NodeStatus {
-    const observed = this.#observe(id);
-    // A node that another control plane feeds is known by what the log says of it.
+    const { served: _, refuted: __, ...observed } = this.#observe(id);
+    return { id, name, joinedAt, ...observed, ...this.#served(id) };
+  }
+
+  /** A node that another control plane feeds is known by what the log says of it. */
+  #served(id: string): Served {
+    const { served, refuted } = this.#observe(id);
     const recorded = this.#options.members.servedBy(id);
-    const isNewer = recorded !== undefined && recorded.revision > (observed.revision ?? -1);
-    return { id, name, joinedAt, ...observed, ...(isNewer && recorded) };
+    if (recorded === undefined || recorded === refuted) return served;
+    return recorded.revision > (served.revision ?? -1) ? recorded : served;
   }
 
   #notify(nodeId?: string): void {
     for (const watcher of this.#watchers) watcher(nodeId);
   }
+}
+
+/**
+ * Revisions that a node has yet to prove, up to `newest`: all of them if it has proved none; `undefined` if
+ * it has not been heard of.
+ */
+export function lagOf({ isConnected, revision }: NodeStatus, newest: number): number | undefined {
+  if (revision === undefined && !isConnected) return undefined;
+  return Math.max(newest - (revision ?? -1), 0);
 }
 
 function isSameSet(left: readonly string[], right: readonly string[]): boolean {

@@ -123,7 +123,7 @@ export class NodeSession {
     this.#isGreeted = true;
     const head = feed.head;
     this.#held = hello.logId === head?.logId ? (hello.revision ?? 'empty') : 'empty';
-    registry.connected(nodeId, address, hello);
+    registry.connected(nodeId, address, hello, this.#held);
     const { revision } = hello;
     this.#logger.info({ nodeName: hello.nodeName, address, revision }, 'a node connected');
     if (hello.logId !== undefined && head && hello.logId !== head.logId) {

@@ -6,7 +6,7 @@ import {
   type OpenMetricsContentType,
   Registry,
 } from 'prom-client';
-import type { NodeRegistry, NodeStatus } from '../distribution/node-registry.js';
+import { lagOf, type NodeRegistry, type NodeStatus } from '../distribution/node-registry.js';
 import type { ControlState } from '../ports/control-state.js';
 import { expiriesOf, maxHostsShown } from './expiries.js';
 
@@ -127,7 +127,7 @@ export class ControlMetrics {
       (node) => node.revision,
     );
     perNode('signet_node_lag_revisions', 'Revisions that the node is behind.', (node) =>
-      node.revision === undefined ? undefined : Math.max(0, headOf(control) - node.revision),
+      lagOf(node, headOf(control)),
     );
     perNode(
       'signet_node_rejected_certificates',

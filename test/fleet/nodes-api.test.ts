@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { addNodeServedRoute } from '../../control-plane/admin-api/routes/node-served.js';
@@ -5,6 +6,8 @@ import { addNodeRoutes } from '../../control-plane/admin-api/routes/nodes.js';
 import { whenApplied } from '../../control-plane/distribution/applied-barrier.js';
 import { History } from '../../control-plane/projections/history.js';
 import type { SnapshotServer } from '../../data-plane/snapshot/apply-snapshot.js';
+import { readIdentity } from '../../data-plane/snapshot/node-identity.js';
+import type { Revision } from '../../shared/revision.js';
 import type { RejectedEntry } from '../../shared/snapshot.js';
 import { type AdminUnderTest, startAdmin } from '../support/admin-server.js';
 import { openStores, startControlPlane } from '../support/control-plane.js';
@@ -159,6 +162,39 @@ describe('admin API: nodes', () => {
     expect((await admin.send('GET', `/nodes/${node.nodeId}`)).status).toBe(200);
     expect((await admin.send('GET', '/nodes/other')).status).toBe(404);
     expect((await admin.send('PATCH', '/nodes/node-1', {})).status).toBe(405);
+  });
+
+  it('shows nothing of a node that lost its store until it has proved something again', async () => {
+    const { admin, plane } = await startFleet();
+    const node = await startNode(plane);
+    const revision = Number((await addApi(admin, '?wait=applied')).headers.get('signet-revision'));
+    const shown = async () => (await admin.send('GET', '/nodes/node-1')).json;
+    const applied = async () => (await admin.send('GET', `/nodes/applied/${revision}`)).json;
+    const { lastSeenAt = 0 } = plane.registry.node(node.nodeId) ?? {};
+    await node.close();
+    await expect.poll(shown, soon).toMatchObject({ connected: false, revision, lag: 0 });
+    const { dataDirectory } = node;
+    for (const suffix of ['', '-wal', '-shm']) {
+      await rm(join(dataDirectory, `node-store.sqlite${suffix}`), { force: true });
+    }
+    let prove = () => {};
+    const proof = new Promise<readonly RejectedEntry[]>((resolve) => {
+      prove = () => resolve([]);
+    });
+    const identity = await readIdentity(dataDirectory);
+    const setup = { dataDirectory, server: { applied: () => proof } };
+    await startNode(plane, identity === undefined ? setup : { ...setup, identity });
+    await expect.poll(shown, soon).toMatchObject({ connected: true, lag: revision + 1 });
+    expect(await shown()).not.toHaveProperty('revision');
+    expect(await applied()).toMatchObject({ complete: false, applied: [], stragglers: [{}] });
+    const wait = { scope: 'all', timeoutMs: 50 } as const;
+    const report = await whenApplied(plane, revision as Revision, wait);
+    expect(report).toMatchObject({ isApplied: false, stragglers: [{ id: node.nodeId }] });
+    const before = await admin.send('GET', `/nodes/node-1/served?at=${lastSeenAt}`);
+    expect(before.json).toMatchObject({ revision });
+    prove();
+    await expect.poll(shown, soon).toMatchObject({ lag: 0 });
+    expect(await applied()).toMatchObject({ complete: true, stragglers: [] });
   });
 
   it('makes no token where it is only asked what would happen', async () => {

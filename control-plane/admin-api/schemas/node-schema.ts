@@ -3,7 +3,7 @@ import type { RejectedEntry } from '../../../shared/snapshot.js';
 import type { NodeHealth } from '../../../shared/snapshot-protocol.js';
 import type { RecordedAck } from '../../distribution/ack-history.js';
 import type { AppliedReport } from '../../distribution/applied-barrier.js';
-import type { NodeStatus } from '../../distribution/node-registry.js';
+import { lagOf, type NodeStatus } from '../../distribution/node-registry.js';
 import type { JsonSchema } from './json-schema.js';
 
 const text: JsonSchema = { type: 'string' };
@@ -39,7 +39,8 @@ export const nodeSchema: JsonSchema = object(
     revision: { ...count, description: 'The last one that the node proved to serve.' },
     lag: {
       ...count,
-      description: 'Revisions between that one and the newest that concerns nodes.',
+      description:
+        'Revisions between that one and the newest that concerns nodes; all if it has proved none.',
     },
     digest: text,
     digest_mismatches: count,
@@ -97,8 +98,7 @@ export function presentNode(node: NodeStatus, newest: Revision | undefined): obj
     workers: health?.workers,
     workers_wanted: health?.workersWanted,
     revision,
-    lag:
-      revision === undefined || newest === undefined ? undefined : Math.max(newest - revision, 0),
+    lag: newest === undefined ? undefined : lagOf(node, newest),
     digest: node.digest,
     digest_mismatches: node.digestMismatches,
     rejections: node.rejections.map(presentRejection),
