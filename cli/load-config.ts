@@ -70,6 +70,6 @@ function readText(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new ConfigError([errorText(error)]);
+    throw new ConfigError([errorText(error, file)]);
   }
 }

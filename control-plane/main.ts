@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Closing, startOrClose } from '../shared/closing.js';
 import type { GatewayConfig } from '../shared/config.js';
@@ -7,6 +6,7 @@ import type { RootLogger } from '../shared/create-logger.js';
 import { holdDataDirectory } from '../shared/data-directory.js';
 import type { ApiId } from '../shared/gateway-model.js';
 import type { Logger } from '../shared/logger.js';
+import { makeDirectory } from '../shared/make-directory.js';
 import type { Listening, RunningControlPlane } from '../shared/running.js';
 import { product, version } from '../shared/version.js';
 import { type AdminAccess, openAdminAccess } from './access/admin-access.js';
@@ -99,7 +99,7 @@ async function start(
   resumeMasterKeyRotation(stores, logger);
 
   const { cluster } = dataFiles(dataDir);
-  mkdirSync(cluster, { recursive: true, mode: 0o700 });
+  makeDirectory(cluster);
   const clusterDatabase = openClusterDatabase(join(cluster, 'members.sqlite'));
   closing.add(() => clusterDatabase.close());
   const members = new ClusterMembers({

@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
+import { makeDirectory } from '../shared/make-directory.js';
 import { EventStoreConnection } from './adapters/eventstore/event-store-connection.js';
 import { EventStoreEventLog } from './adapters/eventstore/eventstore-event-log.js';
 import { SqliteEventLog } from './adapters/sqlite-event-log.js';
@@ -35,7 +36,7 @@ export function openEventLog(
   if (options.mustExist && !existsSync(path)) {
     throw new LogUnavailableError(`there is no event log at ${path}; is data_dir right?`);
   }
-  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+  makeDirectory(config.dataDir);
   const log = new SqliteEventLog({ path });
   return { log, name: path, close: () => log.close() };
 }

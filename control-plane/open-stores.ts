@@ -1,6 +1,6 @@
-import { mkdirSync } from 'node:fs';
 import type { GatewayConfig } from '../shared/config.js';
 import type { Logger } from '../shared/logger.js';
+import { makeDirectory } from '../shared/make-directory.js';
 import { EventStoreConnection } from './adapters/eventstore/event-store-connection.js';
 import { EventStoreEventLog } from './adapters/eventstore/eventstore-event-log.js';
 import { EventStoreKeyVault } from './adapters/eventstore/eventstore-key-vault.js';
@@ -33,7 +33,7 @@ type StoreConfig = Pick<GatewayConfig, 'dataDir' | 'masterKey' | 'eventLog'>;
  * @throws MasterKeyError with what to do
  */
 export async function openStores(config: StoreConfig, logger: Logger): Promise<Stores> {
-  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 });
+  makeDirectory(config.dataDir);
   const source = masterKeySource(config);
   const masterKeys = await loadMasterKeys(source);
   const opened =

@@ -1,6 +1,6 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { GatewayError } from './errors.js';
+import { makeDirectory } from './make-directory.js';
 import { isSqliteBusy, lockFile } from './sqlite.js';
 
 /** For a process that is about to be gone. */
@@ -24,7 +24,7 @@ export class DataDirectoryInUseError extends GatewayError {
  * @throws DataDirectoryInUseError
  */
 export function holdDataDirectory(directory: string): () => void {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  makeDirectory(directory);
   try {
     return lockFile(join(directory, 'in-use.lock'), waitMs);
   } catch (error) {

@@ -76,7 +76,7 @@ export function openSqlite(options: SqliteOptions): SqliteDatabase {
     database.pragma('foreign_keys = ON');
   } catch (error) {
     database.close();
-    throw error;
+    throw namingFile(error, path);
   }
   return new BetterSqlite(database, readOnly);
 }
@@ -96,7 +96,7 @@ export function lockFile(path: string, waitMs: number): () => void {
     database.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     database.close();
-    throw error;
+    throw namingFile(error, path);
   }
   return () => database.close();
 }
@@ -116,6 +116,14 @@ export function isSqliteDamage(error: unknown): boolean {
     error instanceof Database.SqliteError &&
     /^SQLITE_(CORRUPT|NOTADB|FORMAT|IOERR_SHORT_READ|ERROR$)/.test(error.code)
   );
+}
+
+/** The driver says neither which file an error is about nor what to look at. */
+function namingFile(error: unknown, path: string): unknown {
+  if (!(error instanceof Database.SqliteError) || error.message.startsWith(path)) return error;
+  const hint = error.code.startsWith('SQLITE_IOERR') ? ': is the disk full, or broken?' : '';
+  error.message = `${path}: ${error.message}${hint}`;
+  return error;
 }
 
 /** The file was written by a later version of Signet. */
@@ -160,7 +168,11 @@ class BetterSqlite implements SqliteDatabase {
   }
 
   write<Result>(work: () => Result): Result {
-    return this.#database.transaction(work).immediate();
+    try {
+      return this.#database.transaction(work).immediate();
+    } catch (error) {
+      throw namingFile(error, this.#database.name);
+    }
   }
 
   read<Result>(work: () => Result): Result {
@@ -176,8 +188,12 @@ class BetterSqlite implements SqliteDatabase {
   }
 
   checkpoint(): boolean {
-    // The pragma's first column, "busy", is 0 once everything was moved.
-    return this.#database.pragma('wal_checkpoint(TRUNCATE)', { simple: true }) === 0;
+    try {
+      // The pragma's first column, "busy", is 0 once everything was moved.
+      return this.#database.pragma('wal_checkpoint(TRUNCATE)', { simple: true }) === 0;
+    } catch (error) {
+      throw namingFile(error, this.#database.name);
+    }
   }
 
   close(): void {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { link, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, link, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
@@ -36,7 +36,7 @@ async function withDraft<Result>(
   const draft = `${path}.${randomBytes(6).toString('hex')}`;
   let result: Result;
   try {
-    const file = await open(draft, 'wx', mode);
+    const file = await openDraft(draft, path, mode);
     try {
       await file.writeFile(text);
       await file.sync();
@@ -54,4 +54,15 @@ async function withDraft<Result>(
     await directory.close();
   }
   return result;
+}
+
+/** Its name means nothing to whoever reads the error. */
+async function openDraft(draft: string, path: string, mode: number): Promise<FileHandle> {
+  try {
+    return await open(draft, 'wx', mode);
+  } catch (error) {
+    // A system call's: it has a code, and a path that may be another.
+    const { code } = error as NodeJS.ErrnoException;
+    throw Object.assign(error as Error, { path: code === 'ENOENT' ? dirname(path) : path });
+  }
 }

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { createLogger } from '../../shared/create-logger.js';
 import { addConfigFlags, flagsBySetting } from '../config-flags.js';
+import { errorText } from '../error-text.js';
 import { type Io, standardIo } from '../io.js';
 import { runUntilSignal } from '../lifecycle.js';
 import { configOf, type LoadedConfig, loadConfig } from '../load-config.js';
@@ -59,8 +60,9 @@ async function runForParent(roles: Roles): Promise<number> {
     process.channel?.unref();
     return code;
   } catch (error) {
-    log.error({ err: error }, 'the data plane did not start');
-    tellParent({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
+    // The parent says so; the stack is for those who look for a defect.
+    log.debug({ err: error }, 'the data plane did not start');
+    tellParent({ kind: 'failed', message: errorText(error) });
     return 1;
   }
 }

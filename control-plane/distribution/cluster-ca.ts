@@ -8,10 +8,11 @@ import {
   webcrypto,
   X509Certificate,
 } from 'node:crypto';
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
 import { GatewayError } from '../../shared/errors.js';
+import { makeDirectory } from '../../shared/make-directory.js';
 import { controlPlaneName } from '../../shared/snapshot-protocol.js';
 import { createFileAtomically } from '../../shared/write-file.js';
 
@@ -64,7 +65,7 @@ export interface ClusterCa {
 export async function openClusterCa(directory: string, now: number): Promise<ClusterCa> {
   const keyPath = join(directory, 'cluster-ca.key');
   const certificatePath = join(directory, 'cluster-ca.crt');
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  makeDirectory(directory);
   if (!(await exists(keyPath))) {
     await createFileAtomically(keyPath, await createCaKey(), 0o600);
   }

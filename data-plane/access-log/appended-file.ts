@@ -1,5 +1,6 @@
-import { closeSync, mkdirSync, openSync, write, writeSync } from 'node:fs';
+import { closeSync, openSync, write, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { makeDirectory } from '../../shared/make-directory.js';
 
 const batchBytes = 256 * 1024;
 const flushMs = 1_000;
@@ -31,7 +32,7 @@ export class AppendedFile {
   constructor(path: string, mode: number, events: AppendedFileEvents) {
     this.#events = events;
     try {
-      mkdirSync(dirname(path), { recursive: true });
+      makeDirectory(dirname(path), 0o755);
       this.#fd = openSync(path, 'a', mode);
     } catch (error) {
       events.failed(error instanceof Error ? error : new Error(String(error)));

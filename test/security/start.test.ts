@@ -25,6 +25,13 @@ it('on loopback it says that everybody on the machine may change everything', as
   expect((await fetch(`${gateway.adminUrl}/apis`)).status).toBe(200);
 });
 
+it('all in one, it says why its node did not start', async () => {
+  const dataDir = await temporaryDirectory();
+  const flags = ['--ssl-cert-path', 'gone.pem', '--ssl-key-path', 'gone.key'];
+  const start = GatewayProcess.start({ dataDir, flags });
+  await expect(start).rejects.toThrow('there is no gone.pem');
+});
+
 it('a data directory is for one process, and free again once that is killed', async () => {
   const dataDir = await temporaryDirectory();
   const first = await startControlPlane(dataDir);

@@ -4,8 +4,10 @@ import { builtFile } from './built-file.js';
 import { fullRun } from './run-scope.js';
 
 const entry = builtFile('cli/main.js');
-/** Three processes start one after the other, perhaps beside a whole test run on two cores. */
-/** Long runs share the machine: a start that takes two seconds of CPU may wait minutes for them. */
+/**
+ * Three processes start one after the other, perhaps beside a whole test run on two cores; in a long run
+ * a start that takes two seconds of CPU may wait minutes for them.
+ */
 const startTimeoutMs = fullRun ? 300_000 : 60_000;
 
 export interface GatewayOptions {
