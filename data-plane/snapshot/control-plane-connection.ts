@@ -13,7 +13,8 @@ export interface Credentials {
   readonly pair?: { readonly certificatePem: string; readonly keyPem: string };
 }
 
-const connectTimeoutMs = 10_000;
+/** How long to wait for a control plane that says nothing, at most. */
+export const longestSilenceMs = 10_000;
 
 /**
  * Connects to a control plane over TLS 1.3 and makes sure that it is one: its certificate comes from
@@ -23,22 +24,28 @@ export async function connectTls(
   address: Address,
   { caPem, pair }: Credentials,
   signal: AbortSignal,
+  timeoutMs = longestSilenceMs,
 ): Promise<TLSSocket> {
-  return handshake(address, signal, {
-    ca: caPem,
-    servername: controlPlaneName,
-    ...(pair ? { cert: pair.certificatePem, key: pair.keyPem } : {}),
-  });
+  return handshake(
+    address,
+    { signal, timeoutMs },
+    {
+      ca: caPem,
+      servername: controlPlaneName,
+      ...(pair ? { cert: pair.certificatePem, key: pair.keyPem } : {}),
+    },
+  );
 }
 
 /** Connects to whoever is there, to look at the certificates it shows. Nothing may be sent on it. */
 export function connectUnverified(address: Address, signal: AbortSignal): Promise<TLSSocket> {
-  return handshake(address, signal, { servername: controlPlaneName, rejectUnauthorized: false });
+  const options = { servername: controlPlaneName, rejectUnauthorized: false };
+  return handshake(address, { signal, timeoutMs: longestSilenceMs }, options);
 }
 
 async function handshake(
   { host, port }: Address,
-  signal: AbortSignal,
+  { signal, timeoutMs }: { readonly signal: AbortSignal; readonly timeoutMs: number },
   options: ConnectionOptions,
 ): Promise<TLSSocket> {
   const socket = connect({
@@ -48,13 +55,13 @@ async function handshake(
     ALPNProtocols: [protocolName],
     ...options,
   });
+  const limit = AbortSignal.timeout(timeoutMs);
   try {
-    const limit = AbortSignal.timeout(connectTimeoutMs);
     await once(socket, 'secureConnect', { signal: AbortSignal.any([signal, limit]) });
     return socket;
   } catch (error) {
     socket.on('error', () => {}); // The reason is on its way to the caller already.
     socket.destroy();
-    throw error;
+    throw limit.aborted ? new Error(`no handshake within ${timeoutMs} ms`) : error;
   }
 }

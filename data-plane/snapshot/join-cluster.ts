@@ -2,13 +2,14 @@ import { createHash, X509Certificate } from 'node:crypto';
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
 import { GatewayError } from '../../shared/errors.js';
 import { frameSocket } from '../../shared/frame-socket.js';
-import { parseJoinToken } from '../../shared/join-token.js';
+import { type JoinToken, parseJoinToken } from '../../shared/join-token.js';
 import {
   encodeMessage,
   maxControlMessageBytes,
   parseControlMessage,
 } from '../../shared/snapshot-protocol.js';
 import { type Address, connectTls, connectUnverified } from './control-plane-connection.js';
+import { type Connected, firstToConnect } from './first-to-connect.js';
 import {
   createCertificateRequest,
   type NodeIdentity,
@@ -40,33 +41,53 @@ export interface JoinClusterOptions {
 export async function joinCluster(options: JoinClusterOptions): Promise<NodeIdentity> {
   const known = await readIdentity(options.dataDirectory);
   if (known) return known;
+  const token = tokenOf(options);
+  const { dataDirectory, addresses, signal = new AbortController().signal } = options;
   let failure: unknown = new JoinRefusedError('no control plane address was given');
-  for (const address of options.addresses) {
+  const untried = new Set(addresses);
+  for (;;) {
+    const connected = await firstToConnect(untried, {
+      connect: connectUnverified,
+      failed(address, error) {
+        untried.delete(address);
+        failure = error;
+      },
+      signal,
+    });
+    if (connected === undefined) throw failure;
+    untried.delete(connected.address);
     try {
-      const identity = await joinAt(address, options);
-      await writeIdentity(options.dataDirectory, identity);
+      const identity = await joinAt(connected, token, { ...options, signal });
+      await writeIdentity(dataDirectory, identity);
       return identity;
     } catch (error) {
       failure = error;
     }
   }
-  throw failure;
 }
 
-async function joinAt(address: Address, options: JoinClusterOptions): Promise<NodeIdentity> {
-  const { nodeName, signal = new AbortController().signal } = options;
-  const token = parseJoinToken(options.token);
-  if (options.token === '') {
+function tokenOf({ token }: JoinClusterOptions): JoinToken {
+  if (token === '') {
     throw new JoinRefusedError(
       "this node has not joined yet: print a token with 'signet node token', where its control plane is, and give it in SIGNET_JOIN_TOKEN or join_token_path",
     );
   }
-  if (token === undefined) {
+  const parsed = parseJoinToken(token);
+  if (parsed === undefined) {
     throw new JoinRefusedError("the join token is not as 'signet node token' prints it");
   }
-  const caPem = await clusterCaOf(address, token.caFingerprint256, signal);
+  return parsed;
+}
+
+async function joinAt(
+  unverified: Connected,
+  token: JoinToken,
+  options: JoinClusterOptions & { readonly signal: AbortSignal },
+): Promise<NodeIdentity> {
+  const { nodeName, signal } = options;
+  const caPem = clusterCaOf(unverified, token.caFingerprint256);
   const { csrPem, keyPem } = await createCertificateRequest();
-  const connection = frameSocket(await connectTls(address, { caPem }, signal));
+  const connection = frameSocket(await connectTls(unverified.address, { caPem }, signal));
   try {
     const join = { type: 'join', token: options.token.trim(), nodeName, csrPem } as const;
     await connection.send(encodeMessage(join));
@@ -85,21 +106,14 @@ async function joinAt(address: Address, options: JoinClusterOptions): Promise<No
   }
 }
 
-/** Fetches the CA's certificate from the server's chain; the token's fingerprint says that it is the one. */
-async function clusterCaOf(
-  address: Address,
-  fingerprint256: string,
-  signal: AbortSignal,
-): Promise<string> {
-  const socket = await connectUnverified(address, signal);
-  try {
-    for (const der of shownCertificates(socket)) {
-      if (createHash('sha256').update(der).digest('hex') === fingerprint256) {
-        return new X509Certificate(der).toString();
-      }
+/** Takes the CA's certificate from the server's chain; the token's fingerprint says that it is the one. */
+function clusterCaOf({ address, socket }: Connected, fingerprint256: string): string {
+  const shown = shownCertificates(socket);
+  socket.destroy();
+  for (const der of shown) {
+    if (createHash('sha256').update(der).digest('hex') === fingerprint256) {
+      return new X509Certificate(der).toString();
     }
-  } finally {
-    socket.destroy();
   }
   throw new JoinRefusedError(
     `${address.host}:${address.port} is not of the cluster that the join token is for`,

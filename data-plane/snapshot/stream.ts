@@ -26,6 +26,8 @@ import type { SubscriberOptions } from './subscriber.js';
 export interface StreamOptions extends SubscriberOptions {
   readonly connection: FrameSocket;
   readonly applier: SnapshotApplier;
+  /** How long a control plane may take to welcome the node. */
+  readonly welcomeTimeoutMs: number;
 }
 
 export interface StreamControls {
@@ -44,7 +46,6 @@ export interface StreamEvents {
 }
 
 const maxSilentIntervals = 3;
-const welcomeTimeoutMs = 10_000;
 const maxReasonLength = 500;
 const maxRejections = 1000;
 
@@ -86,7 +87,7 @@ class Stream {
     this.#events = events;
     this.#logger = options.logger;
     this.#messages = options.connection.frames(maxControlMessageBytes)[Symbol.asyncIterator]();
-    this.#timer = setTimeout(() => options.connection.destroy(), welcomeTimeoutMs);
+    this.#timer = setTimeout(() => options.connection.destroy(), options.welcomeTimeoutMs);
   }
 
   async run(): Promise<void> {

@@ -3,7 +3,8 @@ import { frameSocket } from '../../shared/frame-socket.js';
 import type { Logger } from '../../shared/logger.js';
 import type { Revision } from '../../shared/revision.js';
 import type { NodeHealth } from '../../shared/snapshot-protocol.js';
-import { type Address, connectTls } from './control-plane-connection.js';
+import { type Address, connectTls, longestSilenceMs } from './control-plane-connection.js';
+import { type Connected, firstToConnect } from './first-to-connect.js';
 import { LastContact } from './last-contact.js';
 import type { NodeIdentity } from './node-identity.js';
 import type { SnapshotApplier } from './snapshot-applier.js';
@@ -62,11 +63,14 @@ export interface ControlPlaneLink {
 }
 
 const closeGraceMs = 500;
+/** For a handshake, and for the welcome after it; twice as long each time, as all may be overrun. */
+const firstSilenceMs = 1_000;
 
 /**
  * Keeps a stream to one of the cluster's control planes and hands every snapshot that comes over it to
- * the applier. Reconnects by itself, for ever: each attempt takes the next address, and once all have
- * failed in a row there is a random wait that grows to a bound.
+ * the applier. Reconnects by itself, for ever: the control planes are raced for the handshake, and the
+ * first is greeted, so that there is one stream at a time. If it does not take the node in, the others
+ * are; once all have failed there is a random wait that grows to a bound.
  */
 export function connectToControlPlane(
   options: SubscriberOptions,
@@ -85,24 +89,28 @@ export function connectToControlPlane(
   const isCurrent = () =>
     served !== undefined && status.head !== undefined && served >= status.head;
 
-  /** Rounds through all addresses since the last welcome, and what is left of this one. */
+  /** Rounds through all addresses since the last welcome. */
   let rounds = 0;
-  let untried = addresses.length;
+  let silenceMs = firstSilenceMs;
+  /** The next round begins here: at the one after the control plane that the node was connected to. */
+  let preferred = 0;
 
-  const attempt = async (address: Address): Promise<void> => {
-    const { caPem } = identity;
-    const socket = await connectTls(address, { caPem, pair: identity }, closing.signal);
+  /** @returns whether the node was welcomed. Resolves when the stream has ended. */
+  const follow = async ({ address, socket }: Connected): Promise<boolean> => {
+    let isWelcome = false;
     const connection = frameSocket(socket);
     const abort = () => connection.destroy();
     closing.signal.addEventListener('abort', abort);
     try {
       await runStream(
-        { ...options, identity, connection, applier },
+        { ...options, identity, connection, applier, welcomeTimeoutMs: silenceMs },
         {
           welcomed() {
+            isWelcome = true;
             rounds = 0;
-            untried = 0; // Whoever is cut off has others beside it that are: all wait a little.
-            const controlPlane = `${address.host}:${address.port}`;
+            silenceMs = firstSilenceMs;
+            preferred = addresses.indexOf(address) + 1;
+            const controlPlane = textOf(address);
             status = { ...withoutStale(status), isConnected: true, controlPlane };
             contact.note(clock());
             logger.info({ controlPlane }, 'connected to a control plane');
@@ -123,6 +131,9 @@ export function connectToControlPlane(
           },
         },
       );
+      if (!isWelcome) failed(address, new Error('the connection ended without a welcome'));
+    } catch (error) {
+      failed(address, error);
     } finally {
       closing.signal.removeEventListener('abort', abort);
       stream = undefined;
@@ -132,22 +143,40 @@ export function connectToControlPlane(
         contact.note(clock());
       }
     }
+    return isWelcome;
+  };
+
+  const failed = (address: Address, error: unknown) => {
+    if (closing.signal.aborted) return;
+    const controlPlane = textOf(address);
+    logger.warn({ controlPlane, err: error }, 'no stream from this control plane');
+  };
+
+  /** Resolves when every control plane has failed, or the stream from one has ended. */
+  const round = async (): Promise<void> => {
+    const untried = new Set([...addresses.slice(preferred), ...addresses.slice(0, preferred)]);
+    const { caPem } = identity;
+    for (;;) {
+      const connected = await firstToConnect(untried, {
+        connect: (address, signal) =>
+          connectTls(address, { caPem, pair: identity }, signal, silenceMs),
+        failed(address, error) {
+          untried.delete(address);
+          failed(address, error);
+        },
+        signal: closing.signal,
+      });
+      if (connected === undefined) break;
+      untried.delete(connected.address);
+      // Whoever is cut off has others beside it that are: all wait a little.
+      if (await follow(connected)) return;
+    }
+    silenceMs = Math.min(2 * silenceMs, longestSilenceMs);
   };
 
   const run = async () => {
-    for (let next = 0; !closing.signal.aborted; next += 1) {
-      const address = addresses[next % addresses.length];
-      if (address === undefined) return;
-      try {
-        await attempt(address);
-      } catch (error) {
-        if (closing.signal.aborted) return;
-        const controlPlane = `${address.host}:${address.port}`;
-        logger.warn({ controlPlane, err: error }, 'no stream from this control plane');
-      }
-      untried -= 1;
-      if (untried > 0) continue; // Another control plane may be up: it is asked at once.
-      untried = addresses.length;
+    while (!closing.signal.aborted) {
+      await round();
       const boundMs = Math.min(first * 2 ** Math.min(rounds, 16), longest);
       rounds += 1;
       // Part of the wait is random, so that a thousand nodes don't come back in one instant.
@@ -175,6 +204,10 @@ export function connectToControlPlane(
 
 function withoutStale({ staleSince: _, ...status }: LinkStatus): LinkStatus {
   return status;
+}
+
+function textOf({ host, port }: Address): string {
+  return `${host}:${port}`;
 }
 
 function shuffled<Item>(items: readonly Item[], random: () => number): Item[] {

@@ -29,6 +29,7 @@ async function hear(messages: readonly object[]): Promise<string> {
       destroy: () => {},
     },
     applier: snapshotApplier(silentStore(), { applied: async () => [] }, recordingLogger()),
+    welcomeTimeoutMs: 10_000,
     identity: { nodeId: 'n', caPem: '', certificatePem, keyPem: '' },
     nodeName: 'n',
     version: '1',

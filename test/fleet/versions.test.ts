@@ -81,6 +81,7 @@ describe.each([protocolMinor - 1, protocolMinor + 1])('a peer of minor version %
       {
         connection,
         applier: snapshotApplier(store, { applied: async () => [] }, recordingLogger()),
+        welcomeTimeoutMs: 10_000,
         identity: { nodeId: 'n', caPem: '', certificatePem: freshCertificate(), keyPem: '' },
         ...{ addresses: [], dataDirectory, nodeName: 'n', version: '1', pluginsAvailable: [] },
         health: () => health,
