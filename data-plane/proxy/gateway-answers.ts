@@ -1,12 +1,14 @@
 import { withoutPort } from '../routing/route-table.js';
 import type { RequestHead } from './client/request-head.js';
-import type { ResponseStart } from './client/response-start.js';
+import type { FieldLines } from './field-lines.js';
 import { statusText } from './forwarding/client-response.js';
 import { type ProxyError, statusOf } from './proxy-error.js';
 
 /** A whole answer that the gateway gives by itself. */
 export interface GatewayAnswer {
-  readonly start: ResponseStart;
+  /** `404 Not Found`. */
+  readonly status: string;
+  readonly lines: FieldLines;
   readonly body: string;
 }
 
@@ -45,13 +47,13 @@ export class GatewayAnswers {
 
   /** Plain HTTP for an API that wants HTTPS (RFC 9110 §15.5.22 asks for `Upgrade`). */
   httpsRequired(): GatewayAnswer {
-    return this.#message(426, ['Connection', 'Upgrade', 'Upgrade', 'TLS/1.0, HTTP/1.1']);
+    return this.#message(426, '\r\nConnection: Upgrade\r\nUpgrade: TLS/1.0, HTTP/1.1');
   }
 
   /** The same for an API that sends clients to HTTPS. */
   redirectToHttps(status: number, location: string): GatewayAnswer {
     const body = JSON.stringify({ message: messages[426] });
-    return this.#json(status, body, ['Location', location]);
+    return this.#json(status, body, `\r\nLocation: ${location}`);
   }
 
   misdirected(): GatewayAnswer {
@@ -67,35 +69,34 @@ export class GatewayAnswers {
   failed(error: ProxyError, accept: string): GatewayAnswer {
     const status = statusOf(error);
     const message = messages[status] ?? messages[500] ?? '';
-    const fields = ['Proxy-Status', `${this.#server.split('/', 1)[0]}; error=${error.kind}`];
+    const lines = `\r\nProxy-Status: ${this.#server.split('/', 1)[0]}; error=${error.kind}`;
     if (accept.includes('text/html')) {
       const page = `<html><head><title>${status}</title></head><body><h1>${status}</h1><p>${message}.</p></body></html>\n`;
-      return this.#answer(status, 'text/html; charset=utf-8', page, fields);
+      return this.#answer(status, 'text/html; charset=utf-8', page, lines);
     }
     if (accept.includes('application/json')) {
-      return this.#answer(status, json, JSON.stringify({ message }), fields);
+      return this.#answer(status, json, JSON.stringify({ message }), lines);
     }
     if (accept.includes('application/xml')) {
       const page = `<?xml version="1.0" encoding="UTF-8"?>\n<error><message>${message}</message></error>\n`;
-      return this.#answer(status, 'application/xml; charset=utf-8', page, fields);
+      return this.#answer(status, 'application/xml; charset=utf-8', page, lines);
     }
-    return this.#answer(status, 'text/plain; charset=utf-8', `${message}\n`, fields);
+    return this.#answer(status, 'text/plain; charset=utf-8', `${message}\n`, lines);
   }
 
-  #message(status: number, fields: readonly string[] = []): GatewayAnswer {
-    return this.#json(status, JSON.stringify({ message: messages[status] }), fields);
+  #message(status: number, lines: FieldLines = ''): GatewayAnswer {
+    return this.#json(status, JSON.stringify({ message: messages[status] }), lines);
   }
 
-  #json(status: number, body: string, fields: readonly string[] = []): GatewayAnswer {
-    return this.#answer(status, json, body, fields);
+  #json(status: number, body: string, lines: FieldLines = ''): GatewayAnswer {
+    return this.#answer(status, json, body, lines);
   }
 
-  #answer(status: number, type: string, body: string, fields: readonly string[]): GatewayAnswer {
-    const start = {
+  #answer(status: number, type: string, body: string, lines: FieldLines): GatewayAnswer {
+    return {
       status: statusText(status, ''),
-      fields: [...fields, 'Content-Type', type, 'Server', this.#server],
-      isAscii: true,
+      lines: `${lines}\r\nContent-Type: ${type}\r\nServer: ${this.#server}`,
+      body,
     };
-    return { start, body };
   }
 }

@@ -213,7 +213,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
     }
     const relay = this.#context.relays.join(connection);
     relay.tunnelled(rest);
-    const start = writeSwitchingProtocols(response, agreed.fields, {
+    const start = writeSwitchingProtocols(response, agreed.lines, {
       via: this.#context.options.product,
       requestId: this.#requestId,
     });
@@ -252,13 +252,18 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
     this.#end();
   }
 
-  #send({ start, body }: GatewayAnswer): void {
-    this.#status = Number.parseInt(start.status, 10);
-    const fields = [...start.fields, 'X-Request-Id', this.#requestId];
-    if (this.#hsts !== undefined) fields.push('Strict-Transport-Security', this.#hsts);
+  #send({ status, lines, body }: GatewayAnswer): void {
+    this.#status = Number.parseInt(status, 10);
+    const hsts = this.#hsts === undefined ? '' : `\r\nStrict-Transport-Security: ${this.#hsts}`;
     const toHead = this.#head?.method === 'HEAD';
-    if (toHead) fields.push('Content-Length', `${Buffer.byteLength(body)}`);
-    this.#exchange.respond({ ...start, fields }, toHead ? undefined : body);
+    const start = {
+      status,
+      requestId: this.#requestId,
+      lines: lines + hsts,
+      isAscii: true,
+      withheldLength: toHead ? Buffer.byteLength(body) : undefined,
+    };
+    this.#exchange.respond(start, toHead ? undefined : body);
     this.#end();
   }
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { readFieldLines } from '../../data-plane/proxy/field-lines.js';
 import type { ResponseHead } from '../../data-plane/proxy/upstream/response-head.js';
 import { ResponseParser } from '../../data-plane/proxy/upstream/response-parser.js';
 import { responseCase, splitAt } from './support/arbitrary-response.js';
@@ -71,10 +72,11 @@ describe('ResponseParser', () => {
         expect(got.head?.status).toBe(expected.status);
         expect(got.interim).toBe(expected.interim);
         expect(Buffer.concat(got.body).equals(expected.body)).toBe(true);
-        const fields = got.head?.fields ?? [];
+        const fields = readFieldLines(got.head?.lines ?? '');
         for (const [name, value] of expected.fields) {
           expect(fields.some((field, i) => field === name && fields[i + 1] === value)).toBe(true);
         }
+        expect(readFieldLines(got.head?.endToEnd ?? '')).toEqual(expected.endToEnd);
         expect(got.head?.persistent).toBe(expected.persistent);
         expect(got.parser.isIdle).toBe(true);
       });

@@ -118,7 +118,7 @@ export class ClientExchange {
     }
     this.#end();
     if (body === undefined) {
-      this.#endWithoutBody(start.fields.includes('Content-Length'));
+      this.#endWithoutBody(start.withheldLength !== undefined);
     } else {
       this.#res.end(body, this.#closeAfter);
     }

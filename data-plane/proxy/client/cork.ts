@@ -18,15 +18,13 @@ export class Cork {
 
   /** Must not be called while it is held. */
   hold(writes: () => void): void {
-    this.#res.cork(() => {
-      this.isHeld = true;
-      this.room = corkBytes;
-      try {
-        writes();
-      } finally {
-        this.isHeld = false;
-      }
-    });
+    this.isHeld = true;
+    this.room = corkBytes;
+    try {
+      this.#res.cork(writes);
+    } finally {
+      this.isHeld = false;
+    }
   }
 
   /** What must not happen while it is held; `runReleased` does it. */

@@ -1,23 +1,27 @@
 import type { HttpResponse } from 'uWebSockets.js';
+import type { FieldLines } from '../field-lines.js';
 
-/** Status line and fields of a response to the client, nothing of its framing. */
+/** Status line and fields of a response to the client. */
 export interface ResponseStart {
   /** `200 OK`. */
   readonly status: string;
+  readonly requestId: string;
   /**
-   * Name, value, name, value, …; already free of CR, LF and NUL: the engine checks nothing. Characters
-   * above 0x7f stand for single bytes.
+   * All other fields; already free of CR, LF and NUL but for the line ends between them: the engine
+   * checks nothing. Characters above 0x7f stand for single bytes.
    */
-  readonly fields: readonly string[];
+  readonly lines: FieldLines;
   /** Whether no field holds such a character. */
   readonly isAscii: boolean;
+  /** Length of the body that would follow if this were no answer to a HEAD, and no 304. */
+  readonly withheldLength: number | undefined;
 }
 
 /** How much body follows a start: its length, `'unknown'`, or none (HEAD, 204, 304). */
 export type ResponseLength = number | 'unknown' | 'none';
 
-/** What the engine writes of itself: `HTTP/1.1 `, its date, its mark, the framing, the blank line. */
-const engineHeadBytes = 160;
+/** What the engine writes of itself: `HTTP/1.1 `, its date, its mark, the framing, the blank line; and the first field's name. */
+const engineHeadBytes = 180;
 
 /** What the engine says if it is told nothing else. */
 const defaultStatus = '200 OK';
@@ -29,12 +33,10 @@ const defaultStatus = '200 OK';
  * @returns how many bytes of the engine's cork buffer that took, at the most.
  */
 export function writeStart(res: HttpResponse, start: ResponseStart): number {
-  const { status, fields, isAscii } = start;
+  const { status, requestId, lines, isAscii, withheldLength } = start;
   if (status !== defaultStatus) res.writeStatus(status);
-  const [firstName, firstValue] = fields;
-  if (firstName === undefined || firstValue === undefined) return status.length + engineHeadBytes;
-  let text = firstValue;
-  for (let i = 2; i < fields.length; i += 2) text += `\r\n${fields[i]}: ${fields[i + 1]}`;
-  res.writeHeader(firstName, isAscii ? text : Buffer.from(text, 'latin1'));
-  return status.length + engineHeadBytes + firstName.length + text.length;
+  let text = requestId + lines;
+  if (withheldLength !== undefined) text += `\r\nContent-Length: ${withheldLength}`;
+  res.writeHeader('X-Request-Id', isAscii ? text : Buffer.from(text, 'latin1'));
+  return status.length + engineHeadBytes + text.length;
 }

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { ResponseLength, ResponseStart } from '../client/response-start.js';
+import { type FieldLines, withoutFields } from '../field-lines.js';
 import { nominatesFields } from '../field-list.js';
 import type { ResponseHead } from '../upstream/response-head.js';
 
@@ -14,84 +15,48 @@ export interface GatewayTrace {
   readonly proxyLatencyMs: number;
 }
 
-/**
- * Not passed on: hop-by-hop fields, what the engine writes itself (a second `Date` or length beside its
- * own would stay), and what the gateway says.
- */
-const dropped = [
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'date',
-  'content-length',
-  'x-request-id',
-];
-/** Asked by the length of a name: nearly no field is one of them, and a hash of each would cost more. */
-const droppedByLength = Array.from({ length: 18 }, (_, length) => {
-  return dropped.filter((name) => name.length === length);
-});
 const nonAscii = /[\x80-\xff]/;
 
-/** The status line and fields that the client gets for an upstream's response. */
-export function writeClientResponse(head: ResponseHead, trace: GatewayTrace): ResponseStart {
-  const fields = endToEndFields(head.fields, head.connectionOptions);
-  if (trace.hsts !== undefined) setStrictTransportSecurity(fields, trace.hsts);
-  fields.push(
-    'Via',
-    trace.via,
-    'X-Request-Id',
-    trace.requestId,
-    'X-Kong-Upstream-Latency',
-    `${trace.upstreamLatencyMs}`,
-    'X-Kong-Proxy-Latency',
-    `${trace.proxyLatencyMs}`,
-  );
-  return { status: statusText(head.status, head.reason), fields, isAscii: head.isAscii };
-}
-
-function endToEndFields(
-  received: readonly string[],
-  connectionOptions: readonly string[],
-): string[] {
-  const fields: string[] = [];
-  const nominates = nominatesFields(connectionOptions);
-  for (let i = 0; i < received.length; i += 2) {
-    const name = received[i] as string; // fields come in pairs
-    const value = received[i + 1] as string;
-    if (isDropped(name)) continue;
-    if (nominates && connectionOptions.includes(name.toLowerCase())) continue;
-    fields.push(name, value);
+/**
+ * The status line and fields that the client gets for an upstream's response.
+ *
+ * @param withheldLength see `ResponseStart`.
+ */
+export function writeClientResponse(
+  head: ResponseHead,
+  trace: GatewayTrace,
+  withheldLength: number | undefined,
+): ResponseStart {
+  const { via, requestId, hsts, upstreamLatencyMs, proxyLatencyMs } = trace;
+  let lines = withoutNominated(head.endToEnd, head.connectionOptions);
+  if (hsts !== undefined) {
+    // One field and no more: browsers read the first alone (RFC 6797 §8.1).
+    lines = withoutFields(lines, (name) => name === 'strict-transport-security');
+    lines += `\r\nStrict-Transport-Security: ${hsts}`;
   }
-  return fields;
+  lines += `\r\nVia: ${via}\r\nX-Kong-Upstream-Latency: ${upstreamLatencyMs}\r\nX-Kong-Proxy-Latency: ${proxyLatencyMs}`;
+  const status = statusText(head.status, head.reason);
+  return { status, requestId, lines, isAscii: head.isAscii, withheldLength };
 }
 
-function isDropped(name: string): boolean {
-  const ofItsLength = droppedByLength[name.length];
-  if (ofItsLength === undefined || ofItsLength.length === 0) return false;
-  return ofItsLength.includes(name.toLowerCase());
-}
-
-/** One field and no more: browsers read the first alone (RFC 6797 §8.1). */
-function setStrictTransportSecurity(fields: string[], value: string): void {
-  for (let i = fields.length - 2; i >= 0; i -= 2) {
-    if (fields[i]?.toLowerCase() === 'strict-transport-security') fields.splice(i, 2);
-  }
-  fields.push('Strict-Transport-Security', value);
+/** Drops the fields that `Connection` names (RFC 9110 §7.6.1). */
+function withoutNominated(lines: FieldLines, options: readonly string[]): FieldLines {
+  return nominatesFields(options) ? withoutFields(lines, (name) => options.includes(name)) : lines;
 }
 
 /** The start of a 101: the engine writes the fields of the handshake itself. */
 export function writeSwitchingProtocols(
   head: ResponseHead,
-  received: readonly string[],
+  received: FieldLines,
   { via, requestId }: Pick<GatewayTrace, 'via' | 'requestId'>,
 ): ResponseStart {
-  const fields = endToEndFields(received, head.connectionOptions);
-  fields.push('Via', via, 'X-Request-Id', requestId);
-  return { status: '101 Switching Protocols', fields, isAscii: head.isAscii };
+  return {
+    status: '101 Switching Protocols',
+    requestId,
+    lines: `${withoutNominated(received, head.connectionOptions)}\r\nVia: ${via}`,
+    isAscii: head.isAscii,
+    withheldLength: undefined,
+  };
 }
 
 /** How the body reaches the client. A HEAD's or 304's length is a field like any other. */
@@ -110,10 +75,9 @@ export function responseLength(head: ResponseHead): ResponseLength {
   }
 }
 
-/** The framing fields of a response without a body, as they would be with one (RFC 9110 §9.3.2). */
-export function bodylessFields(head: ResponseHead, toHead: boolean): string[] {
-  if (!toHead && head.status !== 304) return [];
-  return head.contentLength === undefined ? [] : ['Content-Length', `${head.contentLength}`];
+/** The declared length of a response whose body is not sent (RFC 9110 §9.3.2). */
+export function withheldLength(head: ResponseHead, toHead: boolean): number | undefined {
+  return toHead || head.status === 304 ? head.contentLength : undefined;
 }
 
 /** The engine takes the status line as it is; bytes above 0x7f would leave it as UTF-8. */

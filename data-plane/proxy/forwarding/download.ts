@@ -1,9 +1,9 @@
 import type { ClientExchange } from '../client/client-exchange.js';
 import type { ResponseHead } from '../upstream/response-head.js';
 import {
-  bodylessFields,
   type GatewayTrace,
   responseLength,
+  withheldLength,
   writeClientResponse,
 } from './client-response.js';
 
@@ -49,9 +49,7 @@ export class Download {
     } else if (this.head.framing.kind !== 'none') {
       this.#exchange.respond(this.#start(), '');
     } else {
-      const start = this.#start();
-      const fields = [...start.fields, ...bodylessFields(this.head, this.#toHead)];
-      this.#exchange.respond({ ...start, fields }, undefined);
+      this.#exchange.respond(this.#start(withheldLength(this.head, this.#toHead)), undefined);
     }
   }
 
@@ -60,7 +58,7 @@ export class Download {
     this.#exchange.start(this.#start(), responseLength(this.head));
   }
 
-  #start() {
-    return writeClientResponse(this.head, this.#trace);
+  #start(withheld?: number) {
+    return writeClientResponse(this.head, this.#trace, withheld);
   }
 }

@@ -1,3 +1,4 @@
+import { type FieldLines, withoutBlanks } from '../field-lines.js';
 import { listItems } from '../field-list.js';
 
 /** How the end of a response's body is found (RFC 9112 §6.3). */
@@ -12,8 +13,10 @@ export interface ResponseHead {
   readonly status: number;
   /** May be empty. Bytes as latin1 characters. */
   readonly reason: string;
-  /** Name, value, name, value, … in order, every field included. Bytes as latin1 characters. */
-  readonly fields: readonly string[];
+  /** Every field, as sent. Bytes as latin1 characters. */
+  readonly lines: FieldLines;
+  /** Those of them that are neither of this hop nor written anew for the client. */
+  readonly endToEnd: FieldLines;
   /** Whether no field holds a byte beyond ASCII. */
   readonly isAscii: boolean;
   readonly framing: BodyFraming;
@@ -48,60 +51,103 @@ const noBody: BodyFraming = { kind: 'none' };
 const chunked: BodyFraming = { kind: 'chunked' };
 const untilClose: BodyFraming = { kind: 'until-close' };
 
+/** What a field is to the gateway; only end-to-end ones are passed on. */
+type FieldKind =
+  | 'end-to-end'
+  | 'dropped'
+  | 'connection'
+  | 'keep-alive'
+  | 'content-length'
+  | 'transfer-encoding';
+
+/**
+ * The fields that end here: hop-by-hop ones, what the engine writes itself (a second `Date` or length
+ * beside its own would stay), and what the gateway says.
+ */
+const endingHere: readonly (readonly [string, FieldKind])[] = [
+  ['connection', 'connection'],
+  ['keep-alive', 'keep-alive'],
+  ['content-length', 'content-length'],
+  ['transfer-encoding', 'transfer-encoding'],
+  ['proxy-connection', 'dropped'],
+  ['te', 'dropped'],
+  ['trailer', 'dropped'],
+  ['upgrade', 'dropped'],
+  ['date', 'dropped'],
+  ['x-request-id', 'dropped'],
+];
+/** Asked by the length of a name: nearly no field is one of them, and a hash of each would cost more. */
+const endingHereByLength = Array.from({ length: 18 }, (_, length) => {
+  return endingHere.filter(([name]) => name.length === length);
+});
+
 /**
  * Reads a complete head, `\r\n\r\n` included. Strict where two readers could differ: returns what is
  * wrong instead for bare LF, obs-fold, space before the colon, control characters, several or
  * malformed lengths, a length beside a transfer coding, and any transfer coding but `chunked`.
  *
+ * @param text begins with the head.
+ * @param length of the head.
  * @param toHead whether the request was a HEAD: its response has no body whatever it declares.
  */
-export function parseResponseHead(text: string, toHead: boolean): ResponseHead | string {
+export function parseResponseHead(
+  text: string,
+  length: number,
+  toHead: boolean,
+): ResponseHead | string {
   const start = text.startsWith(usualLine) ? usual : readStatusLine(text);
   if (start === undefined) return 'malformed status line';
   const { status, reason, isHttp11 } = start;
-  const fields: string[] = [];
+  let endToEnd = '';
   let contentLength: number | undefined;
   let transferCoding: string | undefined;
   let connectionOptions = noOptions;
   let keepAliveMs: number | undefined;
 
   let position = start.length;
-  const isAscii = matchesRest(asciiFieldLines, text, position);
-  if (!isAscii && !matchesRest(fieldLines, text, position)) return 'malformed header field';
-  const end = text.length - 2;
-  while (position < end) {
+  const isAscii = matchUpTo(length, asciiFieldLines, text, position);
+  if (!isAscii && !matchUpTo(length, fieldLines, text, position)) return 'malformed header field';
+  // A line is kept with the line end before it; `kept` is where those that follow each other begin.
+  const first = position - 2;
+  const last = length - 4;
+  let kept = first;
+  while (position < last) {
     const colon = text.indexOf(':', position);
     const lineEnd = text.indexOf('\r\n', colon);
-    const name = text.slice(position, colon);
-    const value = withoutBlanks(text, colon + 1, lineEnd);
-    position = lineEnd + 2;
-    fields.push(name, value);
-    switch (name.length) {
-      case 10:
-        switch (name.toLowerCase()) {
-          case 'connection':
-            connectionOptions = connectionOptions.concat(listItems(value));
-            break;
-          case 'keep-alive':
-            keepAliveMs = keepAliveTimeout(value);
-            break;
-        }
-        break;
-      case 14:
-        if (name.toLowerCase() === 'content-length') {
-          if (contentLength !== undefined) return 'more than one Content-Length';
-          if (!lengthSyntax.test(value)) return 'malformed Content-Length';
-          contentLength = decimal(value);
-        }
-        break;
-      case 17:
-        if (name.toLowerCase() === 'transfer-encoding') {
-          if (transferCoding !== undefined) return 'more than one Transfer-Encoding';
-          transferCoding = value.toLowerCase();
-        }
-        break;
+    const kind = fieldKind(text, position, colon);
+    if (kind !== 'end-to-end') {
+      if (kept < position - 2) endToEnd += text.slice(kept, position - 2);
+      kept = lineEnd;
     }
+    switch (kind) {
+      case 'end-to-end':
+      case 'dropped':
+        break;
+      case 'connection':
+        connectionOptions = connectionOptions.concat(
+          listItems(withoutBlanks(text, colon + 1, lineEnd)),
+        );
+        break;
+      case 'keep-alive':
+        keepAliveMs = keepAliveTimeout(withoutBlanks(text, colon + 1, lineEnd));
+        break;
+      case 'content-length': {
+        if (contentLength !== undefined) return 'more than one Content-Length';
+        const value = withoutBlanks(text, colon + 1, lineEnd);
+        if (!lengthSyntax.test(value)) return 'malformed Content-Length';
+        contentLength = decimal(value);
+        break;
+      }
+      case 'transfer-encoding':
+        if (transferCoding !== undefined) return 'more than one Transfer-Encoding';
+        transferCoding = withoutBlanks(text, colon + 1, lineEnd).toLowerCase();
+        break;
+      default:
+        kind satisfies never;
+    }
+    position = lineEnd + 2;
   }
+  if (kept < last) endToEnd += text.slice(kept, last);
 
   if (transferCoding !== undefined) {
     if (transferCoding !== 'chunked') return 'unknown transfer coding';
@@ -112,7 +158,8 @@ export function parseResponseHead(text: string, toHead: boolean): ResponseHead |
   return {
     status,
     reason,
-    fields,
+    lines: text.slice(first, last),
+    endToEnd,
     isAscii,
     framing,
     contentLength,
@@ -136,9 +183,28 @@ function decimal(digits: string): number {
   return value;
 }
 
-function matchesRest(lines: RegExp, text: string, start: number): boolean {
+/** Whether `lines` matches `text` from `start` to `end`, no more and no less. */
+function matchUpTo(end: number, lines: RegExp, text: string, start: number): boolean {
   lines.lastIndex = start;
-  return lines.test(text) && lines.lastIndex === text.length;
+  return lines.test(text) && lines.lastIndex === end;
+}
+
+function fieldKind(text: string, start: number, end: number): FieldKind {
+  const ofItsLength = endingHereByLength[end - start];
+  if (ofItsLength === undefined) return 'end-to-end';
+  for (const [name, kind] of ofItsLength) {
+    if (isNamed(name, text, start)) return kind;
+  }
+  return 'end-to-end';
+}
+
+/** Compared in place: a piece of text for each name, in lower case, costs more than the whole loop. */
+function isNamed(lowerCase: string, text: string, start: number): boolean {
+  for (let i = 0; i < lowerCase.length; i++) {
+    // Makes a letter lower case and leaves a hyphen; nothing else that a name may hold becomes either.
+    if ((text.charCodeAt(start + i) | 0x20) !== lowerCase.charCodeAt(i)) return false;
+  }
+  return true;
 }
 
 function bodyFraming(
@@ -161,17 +227,4 @@ function isPersistent(http11: boolean, framing: BodyFraming, options: readonly s
 function keepAliveTimeout(value: string): number | undefined {
   const seconds = /(?:^|[,;\s])timeout=([0-9]{1,6})/i.exec(value)?.[1];
   return seconds === undefined ? undefined : Number(seconds) * 1000;
-}
-
-/** Not a regular expression: `[ \t]+$` costs the square of a hostile run of blanks. */
-function withoutBlanks(text: string, from: number, to: number): string {
-  let start = from;
-  let end = to;
-  while (start < end && isBlank(text.charCodeAt(start))) start++;
-  while (end > start && isBlank(text.charCodeAt(end - 1))) end--;
-  return text.slice(start, end);
-}
-
-function isBlank(code: number): boolean {
-  return code === 0x20 || code === 0x09;
 }

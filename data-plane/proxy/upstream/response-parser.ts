@@ -126,7 +126,7 @@ export class ResponseParser {
       return stop;
     }
     this.#partialHead = '';
-    const head = parseResponseHead(text.slice(0, length), this.#expected.toHead);
+    const head = parseResponseHead(text, length, this.#expected.toHead);
     if (typeof head === 'string') return this.#fail(head, end);
     return this.#begin(head, input, start + length - before, end);
   }

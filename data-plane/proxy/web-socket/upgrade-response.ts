@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { type FieldLines, readFieldLines, withoutFields } from '../field-lines.js';
 import type { ResponseHead } from '../upstream/response-head.js';
 import type { WebSocketOffer } from './web-socket-offer.js';
 
@@ -6,8 +7,8 @@ import type { WebSocketOffer } from './web-socket-offer.js';
 export interface AgreedWebSocket {
   /** The subprotocol it chose; empty for none. */
   readonly protocol: string;
-  /** Fields of its 101 that are not part of the handshake: name, value, … */
-  readonly fields: readonly string[];
+  /** End-to-end fields of its 101 that are not part of the handshake. */
+  readonly lines: FieldLines;
 }
 
 /** RFC 6455 §1.3. */
@@ -18,18 +19,13 @@ export function readUpgradeResponse(
   head: ResponseHead,
   offer: WebSocketOffer,
 ): AgreedWebSocket | string {
-  const fields: string[] = [];
+  const fields = readFieldLines(head.lines);
   const handshake = new Map<string, string>();
-  for (let i = 0; i < head.fields.length; i += 2) {
-    const name = head.fields[i] as string; // fields come in pairs
-    const value = head.fields[i + 1] as string;
-    const lowerCase = name.toLowerCase();
-    if (lowerCase !== 'upgrade' && !lowerCase.startsWith('sec-websocket-')) {
-      fields.push(name, value);
-      continue;
-    }
-    if (handshake.has(lowerCase)) return `more than one ${lowerCase}`;
-    handshake.set(lowerCase, value);
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = (fields[i] as string).toLowerCase(); // fields come in pairs
+    if (name !== 'upgrade' && !isOfHandshake(name)) continue;
+    if (handshake.has(name)) return `more than one ${name}`;
+    handshake.set(name, fields[i + 1] as string);
   }
   if (handshake.get('upgrade')?.toLowerCase() !== 'websocket') return 'not upgraded to websocket';
   if (!head.connectionOptions.includes('upgrade')) return 'Connection does not say upgrade';
@@ -39,5 +35,9 @@ export function readUpgradeResponse(
   const protocol = handshake.get('sec-websocket-protocol') ?? '';
   const offered = offer.protocols.split(',').map((item) => item.trim());
   if (protocol !== '' && !offered.includes(protocol)) return 'a subprotocol that was not offered';
-  return { protocol, fields };
+  return { protocol, lines: withoutFields(head.endToEnd, isOfHandshake) };
+}
+
+function isOfHandshake(name: string): boolean {
+  return name.startsWith('sec-websocket-');
 }

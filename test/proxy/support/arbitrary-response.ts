@@ -6,15 +6,24 @@ export interface ResponseCase {
   readonly toHead: boolean;
   readonly status: number;
   readonly fields: readonly (readonly [string, string])[];
+  /** Names and values of those that a client gets, in order. */
+  readonly endToEnd: readonly string[];
   readonly body: Buffer;
   readonly interim: number;
   readonly endsByClose: boolean;
   readonly persistent: boolean;
 }
 
+const letterCase = (word: string) => fc.constantFrom(word, word.toLowerCase(), word.toUpperCase());
 const tokenChar = "!#$%&'*+-.^_`|~0123456789ABCXYZabcxyz";
+/** Fields that a gateway keeps to itself; those that frame a message have generators of their own. */
+const ofThisHop = ['Proxy-Connection', 'TE', 'Trailer', 'Upgrade', 'Date', 'X-Request-Id'];
+const anyName = fc.string({ unit: fc.constantFrom(...tokenChar), minLength: 1, maxLength: 24 });
 const fieldName = fc
-  .string({ unit: fc.constantFrom(...tokenChar), minLength: 1, maxLength: 24 })
+  .oneof(
+    { arbitrary: anyName, weight: 4 },
+    { arbitrary: fc.constantFrom(...ofThisHop).chain(letterCase), weight: 1 },
+  )
   .filter((name) => !/^(?:content-length|transfer-encoding|connection|keep-alive)$/i.test(name));
 const fieldValue = fc
   .array(fc.oneof(fc.integer({ min: 0x20, max: 0x7e }), fc.integer({ min: 0x80, max: 0xff })), {
@@ -23,7 +32,6 @@ const fieldValue = fc
   .map((bytes) => Buffer.from(bytes).toString('latin1').trim());
 const blanks = fc.string({ unit: fc.constantFrom(' ', '\t'), maxLength: 3 });
 const body = fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes));
-const letterCase = (word: string) => fc.constantFrom(word, word.toLowerCase(), word.toUpperCase());
 
 const fieldLine = fc.tuple(fieldName, blanks, fieldValue, blanks);
 const interim = fc.constantFrom(
@@ -46,6 +54,10 @@ interface ChunkLayout {
   readonly leadingZeros: number;
   readonly extension: string;
   readonly trailers: string;
+}
+
+function isOfThisHop(name: string): boolean {
+  return ofThisHop.some((other) => other.toLowerCase() === name.toLowerCase());
 }
 
 function chunked(content: Buffer, layout: ChunkLayout): Buffer {
@@ -108,6 +120,7 @@ export const responseCase: fc.Arbitrary<ResponseCase> = fc
       toHead: shape.toHead,
       status: shape.status,
       fields,
+      endToEnd: fields.filter(([name]) => !isOfThisHop(name)).flat(),
       body: bodyless ? Buffer.alloc(0) : shape.content,
       interim: shape.interims.length,
       endsByClose: byClose && !bodyless,
