@@ -81,7 +81,7 @@ export class AdminConnection {
     const { status, text } = await this.#patiently(() => this.#sendOnce(method, path, body));
     const parsed = parseJson(text);
     if (status < 200 || status > 299)
-      throw new AdminRefusal(status, describe(status, path, parsed));
+      throw new AdminRefusal(status, describe(status, path, parsed, this.#missing()));
     return parsed ?? {};
   }
 
@@ -110,7 +110,10 @@ export class AdminConnection {
       });
       if (response.ok) return response;
       const parsed = parseJson(await response.text());
-      throw new AdminRefusal(response.status, describe(response.status, path, parsed));
+      throw new AdminRefusal(
+        response.status,
+        describe(response.status, path, parsed, this.#missing()),
+      );
     } catch (error) {
       if (signal.aborted || error instanceof AdminRefusal) throw error;
       throw this.#unreachable(error);
@@ -153,6 +156,11 @@ export class AdminConnection {
     return this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` };
   }
 
+  /** What a refused user may try. */
+  #missing() {
+    return this.#token === undefined ? 'a token' : 'another token';
+  }
+
   #unreachable(error: unknown): Error {
     const reason = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     const words = reason instanceof Error ? reason.message : String(reason);
@@ -187,12 +195,17 @@ function parseJson(body: string): Answer | undefined {
 }
 
 /** Kong's error bodies: a message, or one text or list of texts for each field. */
-function describe(status: number, path: string, body: Answer | undefined): string {
+function describe(
+  status: number,
+  path: string,
+  body: Answer | undefined,
+  token: 'a token' | 'another token',
+): string {
   if (status === 404 && text(body ?? {}, 'message') === 'Not found') {
     return `the control plane has no ${decodeURIComponent(path.slice(1).replace(/\?.*/, ''))}`;
   }
   if (status === 401 || status === 403) {
-    return `${text(body ?? {}, 'message') || 'not allowed'}: give a token with --token-file or SIGNET_TOKEN`;
+    return `${text(body ?? {}, 'message') || 'not allowed'}: give ${token} with --token-file or SIGNET_TOKEN`;
   }
   // Problem details (RFC 9457), of our own endpoints.
   if (typeof body?.['detail'] === 'string') return body['detail'];

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from '../../shared/logger.js';
 import type { RefusedEntries } from '../admin-api/admin-context.js';
 import type { Clock } from '../ports/clock.js';
-import type { AccessStore } from './access-store.js';
+import type { AccessStore, Verdict } from './access-store.js';
 import type { AccessMode } from './bind-rule.js';
 import { clientCertificateFingerprint } from './client-certificate.js';
 import { type Credential, developmentActor } from './credential.js';
@@ -44,6 +44,7 @@ const nobody: Principal = { actor: 'nobody', scopes: [] };
 const developer: Principal = { actor: developmentActor, scopes: ['admin'] };
 /** What no working client goes on sending, unlike requests that meet a 404, a 409 or a 412. */
 const badRequest: ReadonlySet<number> = new Set([400, 413, 415, 422]);
+const tokenNeeded = 'A token is needed: Authorization: Bearer TOKEN';
 const changing = ['POST', 'PUT', 'PATCH', 'DELETE'];
 
 const principals = new WeakMap<FastifyRequest, Principal>();
@@ -148,7 +149,9 @@ class Guard {
     const credential = this.#authenticate(request);
     limit(this.#requests, credential.id, request, reply);
     if (!isGranted(credential.scopes, requirement) && !this.#coversApi(credential, request)) {
-      throw Refusal.forbidden(`'${credential.name}' lacks the scope ${requirement.join(' or ')}`);
+      throw Refusal.insufficientScope(
+        `'${credential.name}' lacks the scope ${requirement.join(' or ')}`,
+      );
     }
     this.#open.add(reply.raw, () => this.#options.store.isValid(credential.id));
     principals.set(request, { actor: credential.name, scopes: credential.scopes });
@@ -173,40 +176,46 @@ class Guard {
   }
 
   #authenticate(request: FastifyRequest): Credential {
-    const { store, logger } = this.#options;
-    const header = request.headers.authorization;
-    const lockedMs = header === undefined ? 0 : this.#guesses.lockedForMs(request.ip);
-    if (lockedMs > 0) throw Refusal.tooMany('Too many wrong tokens from this address', lockedMs);
+    const { authorization } = request.headers;
+    return authorization === undefined
+      ? this.#credentialOfCertificate(request)
+      : this.#credentialOfToken(authorization, request.ip);
+  }
 
-    const fingerprint =
-      header === undefined
-        ? clientCertificateFingerprint(request.raw.socket, this.#options.clock())
-        : undefined;
-    if (header === undefined && fingerprint === undefined) {
-      throw Refusal.unauthorized('A token is needed: Authorization: Bearer TOKEN');
+  #credentialOfCertificate({ raw, ip, method, headers }: FastifyRequest): Credential {
+    const { store, clock } = this.#options;
+    const fingerprint = clientCertificateFingerprint(raw.socket, clock());
+    if (fingerprint === undefined) throw Refusal.credentialNeeded(tokenNeeded);
+    const verdict = store.verifyCertificate(fingerprint);
+    if (verdict.status !== 'valid') {
+      throw Refusal.credentialNeeded(this.#noteInvalid(verdict, ip, 'client certificate'));
     }
-    const presented = header === undefined ? undefined : parseBearer(header);
-    const verdict =
-      fingerprint !== undefined
-        ? store.verifyCertificate(fingerprint)
-        : presented !== undefined
-          ? store.verifyToken(presented)
-          : ({ status: 'unknown' } as const);
-    if (verdict.status === 'valid') {
-      if (fingerprint !== undefined) checkPage(request);
-      return verdict.credential;
-    }
+    checkPage({ method, headers });
+    return verdict.credential;
+  }
+
+  #credentialOfToken(authorization: string, ip: string): Credential {
+    const lockedMs = this.#guesses.lockedForMs(ip);
+    if (lockedMs > 0) throw Refusal.tooMany('Too many wrong tokens from this address', lockedMs);
+    if (!/^Bearer /i.test(authorization)) throw Refusal.credentialNeeded(tokenNeeded);
+    const presented = parseBearer(authorization);
+    const verdict: Verdict =
+      presented === undefined ? { status: 'unknown' } : this.#options.store.verifyToken(presented);
+    if (verdict.status === 'valid') return verdict.credential;
+    if (verdict.status === 'unknown') this.#guesses.wrong(ip);
+    throw Refusal.invalidToken(this.#noteInvalid(verdict, ip, 'token'));
+  }
+
+  /** @returns what to answer: the name of a credential only to who has its secret. */
+  #noteInvalid(verdict: Exclude<Verdict, { status: 'valid' }>, address: string, kind: string) {
+    const { logger } = this.#options;
     if (verdict.status === 'unknown') {
-      if (fingerprint === undefined) this.#guesses.wrong(request.ip);
-      logger.warn({ address: request.ip }, 'admin API: unknown credential refused');
-      throw Refusal.unauthorized('Unknown credential');
+      logger.warn({ address }, `admin API: unknown ${kind} refused`);
+      return `The ${kind} is unknown or expired`;
     }
     const { name } = verdict.credential;
-    logger.warn(
-      { address: request.ip, credential: name },
-      `admin API: ${verdict.status} credential`,
-    );
-    throw Refusal.unauthorized(`The credential '${name}' is ${verdict.status}`);
+    logger.warn({ address, credential: name }, `admin API: ${verdict.status} credential`);
+    return `The credential '${name}' is ${verdict.status}`;
   }
 
   #coversApi({ scopes }: Credential, request: FastifyRequest): boolean {
@@ -243,7 +252,7 @@ function limit(
   });
 }
 
-function checkPage({ method, headers }: FastifyRequest): void {
+function checkPage({ method, headers }: Pick<FastifyRequest, 'method' | 'headers'>): void {
   const { host, origin, 'sec-fetch-site': fetchSite } = headers;
   if (!changing.includes(method)) return;
   if (!isFromTrustedPage({ host, origin, fetchSite: fetchSite?.toString() })) {

@@ -1,3 +1,5 @@
+const challenge = 'Bearer realm="signet"';
+
 /** Why a request is turned away at the door. */
 export class Refusal extends Error {
   readonly status: number;
@@ -13,8 +15,18 @@ export class Refusal extends Error {
     this.headers = headers;
   }
 
-  static unauthorized(message: string): Refusal {
-    return new Refusal(401, message, { 'www-authenticate': 'Bearer realm="signet"' });
+  /** The request has no credential that could be looked at: no error code (RFC 6750 §3.1). */
+  static credentialNeeded(message: string): Refusal {
+    return new Refusal(401, message, { 'www-authenticate': challenge });
+  }
+
+  static invalidToken(message: string): Refusal {
+    return new Refusal(401, message, { 'www-authenticate': `${challenge}, error="invalid_token"` });
+  }
+
+  static insufficientScope(message: string): Refusal {
+    const error = 'error="insufficient_scope"';
+    return new Refusal(403, message, { 'www-authenticate': `${challenge}, ${error}` });
   }
 
   static forbidden(message: string): Refusal {

@@ -77,9 +77,28 @@ describe('a guarded admin API', () => {
     for (const url of ['/', '/apis', '/events', '/nodes', '/tokens', '/nowhere']) {
       const answer = await ask('GET', url);
       expect([url, answer.statusCode]).toEqual([url, 401]);
-      expect(answer.headers['www-authenticate']).toContain('Bearer');
+      expect(answer.headers['www-authenticate']).toBe('Bearer realm="signet"');
     }
     expect((await ask('GET', '/ready')).statusCode).toBe(200);
+  });
+
+  it('tells a wrong token from a missing one, and says no more of it (RFC 6750)', async () => {
+    const { issue, ask, as } = await guarded('guarded');
+    const { token = '' } = await issue('ci', 'read');
+    for (const wrong of [wrongToken, 'no-token', token.slice(0, -1)]) {
+      const answer = await ask('GET', '/', as(wrong));
+      expect([answer.statusCode, answer.json()]).toEqual([
+        401,
+        { message: 'The token is unknown or expired' },
+      ]);
+      expect(answer.headers['www-authenticate']).toBe(
+        'Bearer realm="signet", error="invalid_token"',
+      );
+    }
+    const basic = await ask('GET', '/', { authorization: 'Basic Y2k6Y2k=' });
+    expect(basic.headers['www-authenticate']).toBe('Bearer realm="signet"');
+    const weak = await ask('POST', '/apis', as(token));
+    expect(weak.headers['www-authenticate']).toContain('error="insufficient_scope"');
   });
 
   it('names the credential as the actor', async () => {

@@ -67,6 +67,9 @@ it('signet token makes, lists and revokes tokens', async () => {
   expect(listed.out).not.toContain(ci.slice(-43));
   expect((await type(['token', 'revoke', 'ci', '--admin', url], token)).out).toBe('revoked ci\n');
   expect((await type(['api', 'list', '--admin', url], ci)).error).toContain("'ci' is revoked");
+  expect((await type(['api', 'list', '--admin', url], `${token}x`)).error).toBe(
+    'signet: The token is unknown or expired: give another token with --token-file or SIGNET_TOKEN\n',
+  );
 });
 
 it('signet token create --offline is the way back in', async () => {
