@@ -1,9 +1,11 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
+import { hasErrno } from '../shared/errno.js';
 import { GatewayError } from '../shared/errors.js';
+import { readPrivateFile } from '../shared/private-file.js';
 import { writeFileAtomically } from '../shared/write-file.js';
 import type { KeyPair } from './listener/default-certificate.js';
 import { openNodeKey } from './store/node-key.js';
@@ -29,7 +31,11 @@ export interface DefaultCertificateOptions {
 export async function openDefaultCertificate(options: DefaultCertificateOptions): Promise<KeyPair> {
   const { certPath, keyPath, dataDirectory } = options;
   if (certPath !== undefined && keyPath !== undefined) {
-    return checked(await read(certPath), await readPrivate(keyPath), `${certPath}, ${keyPath}`);
+    return checked(
+      await readChain(certPath),
+      await readPrivate(keyPath),
+      `${certPath}, ${keyPath}`,
+    );
   }
   return (await readKept(dataDirectory)) ?? (await makeAndKeep(dataDirectory));
 }
@@ -49,8 +55,8 @@ async function makeAndKeep(dataDirectory: string): Promise<KeyPair> {
 
 /** `undefined` if there is none, or none that this node's key opens: another one is soon made. */
 async function readKept(dataDirectory: string): Promise<KeyPair | undefined> {
-  const text = await read(keptPath(dataDirectory)).catch((error: unknown) => {
-    if (isMissing(error)) return undefined;
+  const text = await readFile(keptPath(dataDirectory), 'utf8').catch((error: unknown) => {
+    if (hasErrno(error, 'ENOENT')) return undefined;
     throw error;
   });
   if (text === undefined) return undefined;
@@ -65,6 +71,8 @@ async function readKept(dataDirectory: string): Promise<KeyPair | undefined> {
 }
 
 const sealName = 'default certificate';
+const noSuchFile = 'there is no such file';
+const unreadable = 'the file cannot be read';
 
 function keptPath(dataDirectory: string): string {
   return join(dataDirectory, 'default-certificate.json');
@@ -96,18 +104,22 @@ function unusable(where: string, reason: string): DefaultCertificateError {
   );
 }
 
-async function readPrivate(path: string): Promise<string> {
-  const { mode } = await stat(path).catch((error: unknown) => {
-    throw isMissing(error) ? error : unusable(path, 'the file cannot be read');
+function readChain(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch((error: unknown) => {
+    throw unusable(path, hasErrno(error, 'ENOENT') ? noSuchFile : unreadable);
   });
-  if ((mode & 0o077) !== 0) throw unusable(path, `others may read it: run "chmod 600 ${path}"`);
-  return read(path);
 }
 
-function read(path: string): Promise<string> {
-  return readFile(path, 'utf8');
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+async function readPrivate(path: string): Promise<string> {
+  const file = await readPrivateFile(path).catch(() => {
+    throw unusable(path, unreadable);
+  });
+  switch (file.status) {
+    case 'missing':
+      throw unusable(path, noSuchFile);
+    case 'exposed':
+      throw unusable(path, `others may read it: run "chmod 600 ${path}"`);
+    case 'read':
+      return file.content;
+  }
 }

@@ -1,35 +1,14 @@
-import { randomBytes } from 'node:crypto';
-import { type FileHandle, link, open, unlink } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { type FileHandle, open } from 'node:fs/promises';
+import { hasErrno } from './errno.js';
 
-/**
- * Files that hold secrets: for their owner alone, written whole or not at all, and durable before
- * anything depends on them.
- */
-
-/** Makes the file with mode 0600. One that exists stays as it is. */
-export async function createPrivateFile(path: string, content: string): Promise<void> {
-  const draft = `${path}.${randomBytes(6).toString('hex')}.draft`;
-  const file = await open(draft, 'wx', 0o600);
-  try {
-    await file.writeFile(content);
-    await file.sync();
-    await link(draft, path);
-    await syncDirectory(dirname(path));
-  } catch (error) {
-    if (!hasErrno(error, 'EEXIST')) throw error;
-  } finally {
-    await file.close();
-    await unlink(draft);
-  }
-}
-
+/** What came of reading a file that holds a secret. */
 export type PrivateFile =
   | { readonly status: 'read'; readonly content: string }
   | { readonly status: 'missing' }
   /** Group or others may read or write it. */
   | { readonly status: 'exposed' };
 
+/** Reads a file that must be its owner's alone. @throws Error of the system call, but for a missing file */
 export async function readPrivateFile(path: string): Promise<PrivateFile> {
   let file: FileHandle;
   try {
@@ -39,24 +18,11 @@ export async function readPrivateFile(path: string): Promise<PrivateFile> {
     throw error;
   }
   try {
+    // Of the file that is open: another could have taken its name meanwhile.
     const { mode } = await file.stat();
     if ((mode & 0o077) !== 0) return { status: 'exposed' };
     return { status: 'read', content: await file.readFile('utf8') };
   } finally {
     await file.close();
   }
-}
-
-/** Makes a new, renamed or removed name in a directory survive a power cut. */
-export async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
-}
-
-export function hasErrno(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { hasErrno } from './errno.js';
 
 /** Version of this build, from the package's manifest beside `shared/` or beside `dist/`. */
 export const version: string = readVersion();
@@ -14,7 +15,7 @@ function readVersion(): string {
       );
       if (isManifest(manifest)) return manifest.version;
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+      if (!hasErrno(error, 'ENOENT')) throw error;
     }
   }
   throw new Error("signet's package.json is missing beside its code: install it anew");

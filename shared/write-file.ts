@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, link, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { hasErrno } from './errno.js';
 
 /**
  * Writes a file so that it is there whole or not at all, also after a power cut: under another name
@@ -21,7 +22,7 @@ export async function createFileAtomically(
       await link(draft, path);
       return 'created';
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return 'exists';
+      if (hasErrno(error, 'EEXIST')) return 'exists';
       throw error;
     }
   });
@@ -47,13 +48,18 @@ async function withDraft<Result>(
   } finally {
     await rm(draft, { force: true });
   }
-  const directory = await open(dirname(path), 'r');
+  await syncDirectory(dirname(path));
+  return result;
+}
+
+/** Makes a new, renamed or removed name in a directory survive a power cut. */
+export async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
   try {
     await directory.sync();
   } finally {
     await directory.close();
   }
-  return result;
 }
 
 /** Its name means nothing to whoever reads the error. */
@@ -61,8 +67,7 @@ async function openDraft(draft: string, path: string, mode: number): Promise<Fil
   try {
     return await open(draft, 'wx', mode);
   } catch (error) {
-    // A system call's: it has a code, and a path that may be another.
-    const { code } = error as NodeJS.ErrnoException;
-    throw Object.assign(error as Error, { path: code === 'ENOENT' ? dirname(path) : path });
+    if (!(error instanceof Error)) throw error;
+    throw Object.assign(error, { path: hasErrno(error, 'ENOENT') ? dirname(path) : path });
   }
 }

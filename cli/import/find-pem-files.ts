@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { hasErrno } from '../../shared/errno.js';
 
 /** A chain and its key take a few KB; what is larger is something else. */
 const maxFileBytes = 256 * 1024;
@@ -27,7 +28,7 @@ async function isSmallFile(path: string): Promise<boolean> {
     return found.isFile() && found.size > 0 && found.size <= maxFileBytes;
   } catch (error) {
     // A link that leads nowhere is not a certificate.
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    if (hasErrno(error, 'ENOENT')) return false;
     throw error;
   }
 }

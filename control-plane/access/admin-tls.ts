@@ -1,9 +1,10 @@
 import { X509Certificate } from 'node:crypto';
 import { type FSWatcher, watch } from 'node:fs';
-import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { createSecureContext, type SecureContextOptions, type TlsOptions } from 'node:tls';
 import type { Logger } from '../../shared/logger.js';
+import { readPrivateFile } from '../../shared/private-file.js';
 import { AdminTlsError } from './access-errors.js';
 
 /** Where the admin listener's certificate lies. */
@@ -117,22 +118,18 @@ async function readText(path: string): Promise<string> {
 }
 
 async function readPrivate(path: string): Promise<string> {
-  let file: FileHandle;
-  try {
-    file = await open(path, 'r');
-  } catch (error) {
+  const file = await readPrivateFile(path).catch((error: unknown) => {
     throw new AdminTlsError(`${path} cannot be read`, { cause: error });
-  }
-  try {
-    const { mode } = await file.stat();
-    if ((mode & 0o077) !== 0) {
+  });
+  switch (file.status) {
+    case 'missing':
+      throw new AdminTlsError(`there is no ${path}`);
+    case 'exposed':
       throw new AdminTlsError(
         `others may read the private key ${path}: run "chmod 600 ${path}", and replace the ` +
           'certificate if anyone could have read it',
       );
-    }
-    return await file.readFile('utf8');
-  } finally {
-    await file.close();
+    case 'read':
+      return file.content;
   }
 }

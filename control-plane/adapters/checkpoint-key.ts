@@ -6,7 +6,8 @@ import {
 } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { GatewayError } from '../../shared/errors.js';
-import { createPrivateFile, readPrivateFile } from './private-file.js';
+import { readPrivateFile } from '../../shared/private-file.js';
+import { createFileAtomically } from '../../shared/write-file.js';
 
 /** The key that signs checkpoints cannot be had, or is not fit for use. */
 export class CheckpointKeyError extends GatewayError {
@@ -21,7 +22,8 @@ export async function loadCheckpointKey(path: string): Promise<KeyObject> {
   let file = await readPrivateFile(path);
   if (file.status === 'missing') {
     const { privateKey } = generateKeyPairSync('ed25519');
-    await createPrivateFile(path, String(privateKey.export({ type: 'pkcs8', format: 'pem' })));
+    const pem = String(privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    await createFileAtomically(path, pem, 0o600);
     file = await readPrivateFile(path);
   }
   if (file.status !== 'read') {

@@ -1,7 +1,7 @@
 import { open, readFile } from 'node:fs/promises';
+import { hasErrno } from '../../shared/errno.js';
 import { type Checkpoint, parseCheckpoint } from '../events/checkpoint.js';
 import type { CheckpointStore } from '../ports/checkpoint-store.js';
-import { hasErrno } from './private-file.js';
 
 /** One JSON object a line. A line that a crash cut short is no checkpoint and is passed over. */
 export class FileCheckpointStore implements CheckpointStore {

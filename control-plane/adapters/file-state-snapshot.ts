@@ -3,14 +3,15 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
+import { hasErrno } from '../../shared/errno.js';
 import { revision } from '../../shared/revision.js';
+import { syncDirectory } from '../../shared/write-file.js';
 import {
   SnapshotDamagedError,
   type SnapshotPlace,
   type StateSnapshot,
   type StateSnapshotStore,
 } from '../ports/state-snapshot.js';
-import { hasErrno, syncDirectory } from './private-file.js';
 
 /**
  * One file: a magic word, then parts of `length (32 bits, big-endian) | bytes`, an empty part as the

@@ -3,10 +3,11 @@ import { randomBytes } from 'node:crypto';
 import { open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
+import { readPrivateFile } from '../../shared/private-file.js';
+import { createFileAtomically, syncDirectory } from '../../shared/write-file.js';
 import type { MasterKey, MasterKeyring } from '../ports/key-vault.js';
 import { MasterKeyError } from '../ports/key-vault-errors.js';
 import { masterKey } from './key-sealer.js';
-import { createPrivateFile, readPrivateFile, syncDirectory } from './private-file.js';
 
 /**
  * Where the master key comes from. `value` and the command's output hold one key or more, each 32
@@ -102,7 +103,7 @@ async function readKeyFile(path: string): Promise<MasterKey | undefined> {
 
 /** Leaves a key file that exists. */
 async function createKeyFile(path: string): Promise<void> {
-  await createPrivateFile(path, `${randomBytes(32).toString('base64')}\n`);
+  await createFileAtomically(path, `${randomBytes(32).toString('base64')}\n`, 0o600);
 }
 
 async function runCommand(command: string): Promise<string> {

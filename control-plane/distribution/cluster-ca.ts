@@ -11,8 +11,10 @@ import {
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
+import { hasErrno } from '../../shared/errno.js';
 import { GatewayError } from '../../shared/errors.js';
 import { makeDirectory } from '../../shared/make-directory.js';
+import { readPrivateFile } from '../../shared/private-file.js';
 import { controlPlaneName } from '../../shared/snapshot-protocol.js';
 import { createFileAtomically } from '../../shared/write-file.js';
 
@@ -69,10 +71,7 @@ export async function openClusterCa(directory: string, now: number): Promise<Clu
   if (!(await exists(keyPath))) {
     await createFileAtomically(keyPath, await createCaKey(), 0o600);
   }
-  if (((await stat(keyPath)).mode & 0o077) !== 0) {
-    throw new ClusterCaError(`others may read ${keyPath}: run chmod 600 on it`);
-  }
-  const keyPem = await readFile(keyPath, 'utf8');
+  const keyPem = await readKey(keyPath);
   if (!(await exists(certificatePath))) {
     await createFileAtomically(certificatePath, await createCaCertificate(keyPem, now), 0o644);
   }
@@ -215,12 +214,24 @@ function keyDer(keyPem: string): Uint8Array {
   return new Uint8Array(der);
 }
 
+async function readKey(path: string): Promise<string> {
+  const file = await readPrivateFile(path);
+  switch (file.status) {
+    case 'missing':
+      throw new ClusterCaError(`${path} vanished while it was read`);
+    case 'exposed':
+      throw new ClusterCaError(`others may read ${path}: run "chmod 600 ${path}"`);
+    case 'read':
+      return file.content;
+  }
+}
+
 async function exists(path: string): Promise<boolean> {
   try {
     await stat(path);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    if (hasErrno(error, 'ENOENT')) return false;
     throw error;
   }
 }

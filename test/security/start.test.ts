@@ -29,7 +29,9 @@ it('all in one, it says why its node did not start', async () => {
   const dataDir = await temporaryDirectory();
   const flags = ['--ssl-cert-path', 'gone.pem', '--ssl-key-path', 'gone.key'];
   const start = GatewayProcess.start({ dataDir, flags });
-  await expect(start).rejects.toThrow('there is no gone.pem');
+  await expect(start).rejects.toThrow(
+    'the default certificate (gone.pem) cannot be used: there is no such file',
+  );
 });
 
 it('a data directory is for one process, and free again once that is killed', async () => {
