@@ -7,7 +7,8 @@ import type { ClientBodyReceiver, ExchangeOwner } from './client/exchange-owner.
 import { expectsBody } from './client/request-framing.js';
 import { type RequestHead, readRequestHead } from './client/request-head.js';
 import { writeSwitchingProtocols } from './forwarding/client-response.js';
-import { Forwarding, type ForwardingEnd } from './forwarding/forwarding.js';
+import { Forwarding } from './forwarding/forwarding.js';
+import type { ForwardingEnd } from './forwarding/forwarding-context.js';
 import { writeUpstreamRequest } from './forwarding/upstream-request.js';
 import type { GatewayContext } from './gateway.js';
 import type { GatewayAnswer } from './gateway-answers.js';

@@ -9,7 +9,7 @@ import { EngineTurn } from './client/engine-turn.js';
 import type { ExchangeContext } from './client/exchange-owner.js';
 import { ExchangeTicker } from './client/exchange-ticker.js';
 import { ActiveForwardings } from './forwarding/active-forwardings.js';
-import type { ForwardingContext } from './forwarding/forwarding.js';
+import type { ForwardingContext } from './forwarding/forwarding-context.js';
 import { GatewayAnswers } from './gateway-answers.js';
 import { GatewayRequest } from './gateway-request.js';
 import { defaultProxyLimits, type ProxyLimits } from './proxy-limits.js';

@@ -1,12 +1,9 @@
-import type { RequestMeter } from '../../metrics/request-meter.js';
 import type { UpstreamTarget } from '../../routing/upstream-target.js';
 import type { ClientExchange } from '../client/client-exchange.js';
 import { expectsBody } from '../client/request-framing.js';
 import type { RequestHead } from '../client/request-head.js';
-import type { ProxyError, ProxyErrorKind, ProxyPhase } from '../proxy-error.js';
-import type { ProxyLimits } from '../proxy-limits.js';
+import type { ProxyError } from '../proxy-error.js';
 import type { ResponseHead } from '../upstream/response-head.js';
-import type { UpstreamClient } from '../upstream/upstream-client.js';
 import type {
   ConnectionFailure,
   UpstreamConnection,
@@ -15,45 +12,13 @@ import type {
 import type { ConnectionSeeker, ConnectionSource } from '../upstream/upstream-pool.js';
 import type { Slotted } from './active-forwardings.js';
 import { Download } from './download.js';
+import { ForwardingClock } from './forwarding-clock.js';
+import type { ForwardingContext, ForwardingEnd, ForwardingOptions } from './forwarding-context.js';
 import { Upload, type UploadOwner } from './upload.js';
 import type { UpstreamRequestHead } from './upstream-request.js';
 
-/** What one forwarding needs of its thread. */
-export interface ForwardingContext {
-  readonly client: UpstreamClient;
-  readonly limits: ProxyLimits;
-  readonly now: () => number;
-  /** `signet/1.2.3`. */
-  readonly via: string;
-  /** Absent: nobody asks how long upstreams take. */
-  readonly meter: RequestMeter | undefined;
-}
-
-export interface ForwardingOptions {
-  readonly context: ForwardingContext;
-  readonly exchange: ClientExchange;
-  readonly head: RequestHead;
-  readonly target: UpstreamTarget;
-  readonly request: UpstreamRequestHead;
-  readonly startedAt: number;
-  readonly requestId: string;
-  /** Value of `Strict-Transport-Security`; the upstream's own stays if `undefined`. */
-  readonly hsts: string | undefined;
-  readonly onEnd: ForwardingEnd;
-}
-
-export interface ForwardingEnd {
-  /** The response was handed to the client whole. */
-  completed(status: number): void;
-  /** The upstream switched protocols, as it was asked to; `rest` is valid during the call. */
-  upgraded(connection: UpstreamConnection, head: ResponseHead, rest: Buffer): void;
-  /** Nothing of a response was started if `answerable`. */
-  failed(error: ProxyError, answerable: boolean): void;
-}
-
 /** A stale connection is replaced this often; the replacement may itself be one that was kept. */
 const maxRetries = 2;
-const maxConnectAttempts = 3;
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
 /** Carries one request to its upstream and the answer back, both streamed with back-pressure. */
@@ -64,20 +29,15 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver, UploadOwn
   readonly #target: UpstreamTarget;
   readonly #request: UpstreamRequestHead;
   readonly #onEnd: ForwardingEnd;
-  readonly #startedAt: number;
   readonly #requestId: string;
   readonly #hsts: string | undefined;
   readonly #upload: Upload | undefined;
   #download: Download | undefined;
   #pool: ConnectionSource | undefined;
   #connection: UpstreamConnection | undefined;
+  readonly #clock: ForwardingClock;
   #isReused = false;
   #retries = 0;
-  #phase: ProxyPhase = 'connect';
-  /** When the present phase has lasted too long; moved on by progress. */
-  #deadline = Number.POSITIVE_INFINITY;
-  #sentAt = 0;
-  #headAt = 0;
   #readAt = 0;
   #isOver = false;
   slot = -1;
@@ -89,28 +49,27 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver, UploadOwn
     this.#target = options.target;
     this.#request = options.request;
     this.#onEnd = options.onEnd;
-    this.#startedAt = options.startedAt;
     this.#requestId = options.requestId;
     this.#hsts = options.hsts;
+    const { limits, meter } = options.context;
+    this.#clock = new ForwardingClock(options.startedAt, limits, meter);
     const { framing } = options.head;
     this.#upload = expectsBody(framing)
-      ? new Upload(framing.kind === 'chunked', options.context.limits, this)
+      ? new Upload(framing.kind === 'chunked', limits, this)
       : undefined;
   }
 
   begin(): void {
-    // Each address has its own time limit; this one also bounds the wait for a free connection.
-    this.#deadline = this.#startedAt + maxConnectAttempts * this.#context.limits.connectTimeoutMs;
     this.#pool = this.#context.client.poolFor(this.#target);
     this.#pool.acquire(this, false);
   }
 
   /** Called about once a second. */
   checkDeadline(now: number): void {
-    if (this.#isOver || now < this.#deadline) return;
-    const phase = this.#phase;
+    if (this.#isOver || !this.#clock.isOverdue(now)) return;
+    const kind = this.#clock.timeoutKind;
     const detail = 'the upstream took too long';
-    const failure = { kind: timeoutKind(phase), detail, peer: this.#connection?.peer };
+    const failure = { kind, detail, peer: this.#connection?.peer };
     this.#dropConnection(failure);
     this.#fail(failure);
   }
@@ -138,7 +97,7 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver, UploadOwn
   /** The client takes more of the response. */
   clientWritable(): void {
     if (this.#isOver) return;
-    this.#progressed(this.#context.now());
+    this.#clock.responseFlows(this.#context.now());
     this.#connection?.resumeReading();
   }
 
@@ -148,7 +107,7 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver, UploadOwn
     if (this.#isOver) return;
     this.#connection = connection;
     this.#isReused = reused;
-    this.#sentAt = this.#context.now();
+    this.#clock.connected(this.#context.now());
     connection.begin(this, {
       toHead: this.#head.method === 'HEAD',
       toUpgrade: this.#head.webSocket !== undefined,
@@ -181,29 +140,23 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver, UploadOwn
   }
 
   head(head: ResponseHead): void {
-    this.#phase = 'receive-body';
-    const headAt = this.#readAt;
-    this.#headAt = headAt;
-    this.#progressed(headAt);
-    const { meter } = this.#context;
-    meter?.upstreamTook('connect', this.#sentAt - this.#startedAt);
-    meter?.upstreamTook('first_byte', headAt - this.#sentAt);
+    const clock = this.#clock;
+    clock.responseBegan(this.#readAt);
     this.#download = new Download(this.#exchange, head, this.#head.method === 'HEAD', {
       via: this.#context.via,
       requestId: this.#requestId,
       hsts: this.#hsts,
-      upstreamLatencyMs: Math.round(headAt - this.#sentAt),
-      proxyLatencyMs: Math.round(this.#sentAt - this.#startedAt),
+      upstreamLatencyMs: clock.upstreamLatencyMs,
+      proxyLatencyMs: clock.proxyLatencyMs,
     });
   }
 
   body(piece: Buffer): void {
     if (this.#isOver || this.#download === undefined) return;
     if (this.#download.body(piece)) {
-      if (!this.#exchange.isOver) this.#progressed(this.#readAt);
+      if (!this.#exchange.isOver) this.#clock.responseFlows(this.#readAt);
     } else {
-      // Silence is now the client's, and the exchange watches that.
-      this.#deadline = Number.POSITIVE_INFINITY;
+      this.#clock.responseWaits();
       this.#connection?.pauseReading();
     }
   }
@@ -217,7 +170,7 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver, UploadOwn
     if (this.#isOver || download === undefined) return;
     this.#connection = undefined;
     this.#end();
-    this.#context.meter?.upstreamTook('body', this.#readAt - this.#headAt);
+    this.#clock.responseComplete(this.#readAt);
     download.complete();
     this.#onEnd.completed(download.head.status);
   }
@@ -278,8 +231,7 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver, UploadOwn
 
   #uploadFlows(): void {
     if (this.#download === undefined && this.#upload?.isComplete === false) {
-      this.#phase = 'send-request';
-      this.#deadline = Number.POSITIVE_INFINITY;
+      this.#clock.requestFlows();
     }
     this.#exchange.resumeBody();
   }
@@ -287,25 +239,18 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver, UploadOwn
   #waitForUpstream(): void {
     this.#exchange.pauseBody();
     if (this.#connection === undefined || this.#download !== undefined) return;
-    this.#phase = 'send-request';
-    this.#deadline = this.#context.now() + this.#context.limits.upstreamWriteTimeoutMs;
+    this.#clock.requestWaits(this.#context.now());
   }
 
   #requestWritten(): void {
     this.#connection?.endRequest();
     if (this.#download !== undefined) return;
-    this.#phase = 'await-response';
     // The clock is read once per step of a request.
-    const writtenAt = this.#upload === undefined ? this.#sentAt : this.#context.now();
-    this.#deadline = writtenAt + this.#context.limits.responseTimeoutMs;
+    const { sentAt } = this.#clock;
+    this.#clock.requestWritten(this.#upload === undefined ? sentAt : this.#context.now());
   }
 
   // --- ends ---
-
-  /** The upstream, or the client that it waited for, did something. */
-  #progressed(at: number): void {
-    this.#deadline = at + this.#context.limits.responseIdleTimeoutMs;
-  }
 
   #end(): void {
     this.#isOver = true;
@@ -336,27 +281,14 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver, UploadOwn
     this.#pool?.cancel(this);
     const error: ProxyError = {
       source: failure.kind === 'connection_limit_reached' ? 'gateway' : 'upstream',
-      phase: failure.kind.startsWith('dns_') ? 'resolve' : this.#phase,
+      phase: failure.kind.startsWith('dns_') ? 'resolve' : this.#clock.phase,
       kind: failure.kind,
-      requestSent: this.#sentAt !== 0,
+      requestSent: this.#clock.sentAt !== 0,
       detail: failure.detail,
       peer: failure.peer,
     };
     const answerable = !this.#exchange.hasStarted;
     if (!answerable) this.#exchange.cut();
     this.#onEnd.failed(error, answerable);
-  }
-}
-
-function timeoutKind(phase: ProxyPhase): ProxyErrorKind {
-  switch (phase) {
-    case 'connect':
-      return 'connection_timeout';
-    case 'send-request':
-      return 'connection_write_timeout';
-    case 'await-response':
-      return 'http_response_timeout';
-    default:
-      return 'connection_read_timeout';
   }
 }
