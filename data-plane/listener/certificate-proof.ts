@@ -5,7 +5,7 @@ import {
   parseHostname,
   parseHostPattern,
 } from '../../shared/hostname.js';
-import type { RejectedEntry, ServedCertificate } from '../../shared/snapshot.js';
+import type { RejectedEntry } from '../../shared/snapshot.js';
 import type { Binding, CertificateSource } from './certificate-source.js';
 import { findPairFault, probeFingerprint } from './probe.js';
 
@@ -35,21 +35,22 @@ export class CertificateProof {
   async byHandshake(hosts: Iterable<Hostname>, socketPath: string): Promise<void> {
     for (const host of hosts) {
       if (this.#handshakesLeft === 0) return;
-      const next = this.#next(host);
-      if (next === undefined) continue;
+      const binding = this.#next(host);
+      if (binding === undefined) continue;
       this.#handshakesLeft -= 1;
-      const fault = await handshakeFault(host, next.certificate, socketPath);
-      if (fault !== undefined) this.#reject(next.binding, fault);
+      const fault = await this.#handshakeFault(host, binding, socketPath);
+      if (fault !== undefined) this.#reject(binding, fault);
     }
   }
 
-  /** Checks what no handshake was left for. */
+  /** Checks what no handshake was left for: nothing, if one still is. */
   async byParsing(hosts: Iterable<Hostname>): Promise<void> {
+    if (this.#handshakesLeft > 0) return;
     for (const host of hosts) {
-      const next = this.#next(host);
-      if (next === undefined) continue;
-      const fault = findPairFault(next.certificate);
-      if (fault !== undefined) this.#reject(next.binding, fault);
+      const binding = this.#next(host);
+      if (binding === undefined) continue;
+      const fault = this.#pairFault(binding);
+      if (fault !== undefined) this.#reject(binding, fault);
       // About a millisecond each: connections must not wait for all of them.
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -57,6 +58,7 @@ export class CertificateProof {
 
   /** The rejections that hold for these hosts now, whenever they were found. */
   rejectionsOf(hosts: Iterable<Hostname>): RejectedEntry[] {
+    if (!this.#source.hasRejections) return [];
     const found = new Map<CertificateId, RejectedEntry>();
     for (const host of hosts) {
       const binding = this.#source.binding(host);
@@ -69,35 +71,36 @@ export class CertificateProof {
     return [...found.values()];
   }
 
-  /** What is still to be proved for a host: nothing if it has no certificate or a proved one. */
-  #next(host: Hostname): { binding: Binding; certificate: ServedCertificate } | undefined {
+  /** What is still to be proved for a host: nothing if it has no certificate, a proved or a rejected one. */
+  #next(host: Hostname): Binding | undefined {
     const binding = this.#source.binding(host);
     if (binding === undefined || this.#proved.has(binding.certificateId)) return undefined;
     this.#proved.add(binding.certificateId);
-    const certificate = this.#source.certificate(binding);
-    if (certificate?.id === binding.certificateId) return { binding, certificate };
-    if (!this.#source.isRejected(binding.certificateId)) {
-      this.#reject(binding, 'the key can not be read from the store of the node');
+    return this.#source.isRejected(binding.certificateId) ? undefined : binding;
+  }
+
+  async #handshakeFault(
+    host: Hostname,
+    binding: Binding,
+    socketPath: string,
+  ): Promise<string | undefined> {
+    try {
+      const shown = await probeFingerprint(socketPath, host);
+      if (shown === this.#source.fingerprint(binding.certificateId)) return undefined;
+      return this.#pairFault(binding) ?? 'the TLS engine can not load this kind of certificate';
+    } catch (error) {
+      return `a test handshake failed: ${error instanceof Error ? error.message : 'unknown'}`;
     }
-    return undefined;
+  }
+
+  #pairFault(binding: Binding): string | undefined {
+    const certificate = this.#source.certificate(binding);
+    if (certificate?.id === binding.certificateId) return findPairFault(certificate);
+    return 'the key can not be read from the store of the node';
   }
 
   #reject({ certificateId, requestHost }: Binding, reason: string): void {
     this.#source.reject({ certificateId, hosts: [requestHost], reason });
-  }
-}
-
-async function handshakeFault(
-  host: Hostname,
-  certificate: ServedCertificate,
-  socketPath: string,
-): Promise<string | undefined> {
-  try {
-    const shown = await probeFingerprint(socketPath, host);
-    if (shown === certificate.fingerprint256) return undefined;
-    return findPairFault(certificate) ?? 'the TLS engine can not load this kind of certificate';
-  } catch (error) {
-    return `a test handshake failed: ${error instanceof Error ? error.message : 'unknown'}`;
   }
 }
 

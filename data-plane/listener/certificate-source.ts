@@ -44,10 +44,19 @@ export class CertificateSource {
     return this.lastGood(binding);
   }
 
+  /** Of the bound certificate's leaf, without a look at its key. */
+  fingerprint(id: CertificateId): string | undefined {
+    return this.#store.fingerprint(id);
+  }
+
   /** Kept by the store until every worker has proved the bound one. */
   lastGood({ requestHost }: Binding): ServedCertificate | undefined {
     const lastGood = this.#store.lastGoodCertificate(requestHost);
     return lastGood && !this.#rejected.has(lastGood.id) ? lastGood : undefined;
+  }
+
+  get hasRejections(): boolean {
+    return this.#rejected.size > 0;
   }
 
   isRejected(id: CertificateId): boolean {

@@ -2,18 +2,24 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { connect, createSecureContext, type SecureContext } from 'node:tls';
 import { readP256Key } from '../../shared/p256-key.js';
 import type { ServedCertificate } from '../../shared/snapshot.js';
+import { shownFingerprint } from './server-flight.js';
 
 const probeTimeoutMs = 5_000;
 /** Made once for a thread: it costs as much as the handshake. */
 let secureContext: SecureContext | undefined;
 
 /**
- * Makes one handshake with an app of this thread and says what it was shown.
+ * Makes one handshake with an app of this thread, or as much of one as it takes, and says what it was shown.
  *
  * @returns SHA-256 of the leaf's DER, 64 lower-case hex digits.
  * @throws Error if the handshake fails.
  */
-export function probeFingerprint(socketPath: string, serverName: string): Promise<string> {
+export async function probeFingerprint(socketPath: string, serverName: string): Promise<string> {
+  const shown = await shownFingerprint(socketPath, serverName, probeTimeoutMs);
+  return shown ?? (await wholeHandshake(socketPath, serverName));
+}
+
+function wholeHandshake(socketPath: string, serverName: string): Promise<string> {
   // Short keys that other clients may refuse are served too.
   secureContext ??= createSecureContext({ ciphers: 'DEFAULT@SECLEVEL=0' });
   const context = secureContext;

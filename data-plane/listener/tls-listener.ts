@@ -43,6 +43,8 @@ interface Spare {
 }
 
 const maxDiscarded = 100;
+/** How long the bench keeps what was tried on it. */
+const benchIdleMs = 100;
 /** How long connections of a replaced generation are left alone. */
 const lingerMs = 30_000;
 /** Draining generations whose connections are left alone. */
@@ -68,7 +70,7 @@ export class TlsListener {
   #spares: Spare[] = [];
   /** An app that takes no client: certificates of names nobody has asked for are tried on it. */
   #bench: Generation | undefined;
-  #benchCleared: Promise<void> = Promise.resolve();
+  #clearing: NodeJS.Timeout | undefined;
   readonly #apps = new Set<TlsApp>();
   /** Given up, but for WebSockets that are still open on them. */
   readonly #leaving = new Set<TlsApp>();
@@ -300,11 +302,21 @@ export class TlsListener {
   }
 
   async #proveOnBench(proof: CertificateProof, hosts: readonly Hostname[]): Promise<void> {
-    await this.#benchCleared;
     this.#bench ??= this.#newGeneration();
-    const bench = this.#bench;
-    await proof.byHandshake(hosts, bench.app.socketPath);
-    this.#benchCleared = this.#clear(bench); // the answer need not wait for it
+    await this.#clear(this.#bench);
+    await proof.byHandshake(hosts, this.#bench.app.socketPath);
+    this.#clearSoon(this.#bench);
+  }
+
+  /** The next proof does it, or nobody for a while: changes that follow each other do not wait for timers. */
+  #clearSoon(bench: Generation): void {
+    this.#clearing ??= setTimeout(() => {
+      this.#inTurn(() => this.#clear(bench)).catch((error: unknown) => {
+        const { logger } = this.#options.generation;
+        logger.error({ err: error }, 'the contexts of a proof could not be freed');
+      });
+    }, benchIdleMs).unref();
+    this.#clearing.refresh();
   }
 
   async #clear(bench: Generation): Promise<void> {

@@ -33,6 +33,8 @@ export interface NodeStoreReader {
   pathApis(): readonly RoutedApi[];
   /** Unseals the key. `undefined` if the snapshot has no such certificate. */
   certificate(id: CertificateId): ServedCertificate | undefined;
+  /** SHA-256 of its leaf, 64 lower-case hex digits; `undefined` if the snapshot has no such certificate. */
+  fingerprint(id: CertificateId): string | undefined;
   /** The certificate that `host` served before the one now bound, until `settle` drops it. */
   lastGoodCertificate(requestHost: string): ServedCertificate | undefined;
   /** Hosts whose bound certificate was rejected, or proved by nobody yet; at most `limit`. */

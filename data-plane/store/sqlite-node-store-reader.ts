@@ -30,6 +30,7 @@ export class SqliteNodeStoreReader implements NodeStoreReader {
   readonly #wildcards: SqliteStatement<RoutedRow>;
   readonly #paths: SqliteStatement<RoutedRow>;
   readonly #certificate: SqliteStatement<CertificateRow>;
+  readonly #fingerprint: SqliteStatement<string>;
   readonly #lastGood: SqliteStatement<CertificateRow>;
   readonly #unproved: SqliteStatement<{ host: string }>;
 
@@ -51,6 +52,9 @@ export class SqliteNodeStoreReader implements NodeStoreReader {
     const columns = 'c.id, c.fingerprint256, c.chain_pem, c.sealed_key, c.not_after';
     this.#certificate = database.prepare(
       `SELECT ${columns} FROM certificate c WHERE c.id = ? AND c.retired = 0`,
+    );
+    this.#fingerprint = database.prepareColumn(
+      'SELECT fingerprint256 FROM certificate WHERE id = ? AND retired = 0',
     );
     this.#lastGood = database.prepare(`
       SELECT ${columns} FROM last_good l JOIN certificate c ON c.id = l.certificate_id
@@ -83,6 +87,10 @@ export class SqliteNodeStoreReader implements NodeStoreReader {
 
   certificate(id: CertificateId): ServedCertificate | undefined {
     return unlessDamaged(() => this.#served(this.#certificate.get(id)), undefined);
+  }
+
+  fingerprint(id: CertificateId): string | undefined {
+    return unlessDamaged(() => this.#fingerprint.get(id), undefined);
   }
 
   lastGoodCertificate(requestHost: string): ServedCertificate | undefined {

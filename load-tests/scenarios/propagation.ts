@@ -64,7 +64,7 @@ try {
     'CPU ms of the control plane, an upload': cpuMs('controlPlane', 1),
     'CPU ms of a supervisor, an upload': cpuMs('supervisors', nodes),
     'CPU ms of a serving process, an upload': cpuMs('serving', nodes),
-    'CPU ms of one handshake alone, both sides': proofMs.toFixed(2),
+    "CPU ms of a proof's handshake alone, both sides": proofMs.toFixed(2),
     'so these cores need for the proofs at least, ms': floorMs.toFixed(1),
   });
 } finally {

@@ -11,7 +11,7 @@ const probes = 300;
 const pauseMs = 5;
 
 /**
- * CPU milliseconds of what no proof can do without: one handshake, both sides of it, of an app that has
+ * CPU milliseconds of what no proof can do without: its handshake, both sides of it, with an app that has
  * its certificate already, in a process that does nothing else.
  */
 export async function proofCpuMs({ cert, key }: IssuedCertificate): Promise<number> {

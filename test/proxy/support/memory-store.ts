@@ -88,6 +88,8 @@ export class MemoryStore implements NodeStoreReader {
 
   certificate(): undefined {}
 
+  fingerprint(): undefined {}
+
   lastGoodCertificate(): undefined {}
 
   unprovedHosts(): readonly string[] {
