@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { canonicalJson, canonicalText } from './canonical-json.js';
 import type { ServedCertificate, SnapshotEntry } from './snapshot.js';
 
@@ -23,8 +23,7 @@ export type SnapshotDigest = bigint;
 export const emptyDigest: SnapshotDigest = 0n;
 
 export function entryHash(entry: PublicSnapshotEntry): EntryHash {
-  const hash = createHash('sha256').update(entry.kind).update('\0').update(publicText(entry));
-  return BigInt(`0x${hash.digest('hex')}`);
+  return BigInt(`0x${hash('sha256', `${entry.kind}\0${publicText(entry)}`)}`);
 }
 
 export function withEntry(digest: SnapshotDigest, hash: EntryHash): SnapshotDigest {

@@ -43,12 +43,12 @@ export function snapshotApplier(
     proved = undefined;
   };
   const settleSoon = () => {
-    clearTimeout(settling);
-    settling = setTimeout(() => {
+    settling ??= setTimeout(() => {
       inTurn(async () => settle()).catch((error: unknown) => {
         logger.error({ err: error }, 'the store could not drop what was replaced');
       });
     }, settleDelayMs).unref();
+    settling.refresh();
   };
 
   /** One at a time: a snapshot is applied after the one before was served. */

@@ -56,8 +56,9 @@ export class SqliteNodeStoreWriter implements NodeStoreWriter {
   #open: NodeStoreTransaction | undefined;
   #isClosed = false;
   #scrub: NodeJS.Timeout | undefined;
-  /** Since when the write-ahead log holds what is to be erased. */
+  /** Since when the write-ahead log holds what is to be erased, and the last of it. */
   #unscrubbedSince: number | undefined;
+  #droppedAt = 0;
 
   /** @throws if the file is damaged or was written under another key: see `openNodeStoreWriter`. */
   constructor(database: SqliteDatabase, key: NodeKey, log: WriteAheadLog, end: OrderlyEnd) {
@@ -230,17 +231,26 @@ export class SqliteNodeStoreWriter implements NodeStoreWriter {
 
   /** SQLite overwrites what it deletes, but the write-ahead log holds it until it is moved and cut. */
   #scrubSoon(): void {
-    const now = performance.now();
-    this.#unscrubbedSince ??= now;
-    const latest = this.#unscrubbedSince + scrubDelayMs.afterFirst;
-    clearTimeout(this.#scrub);
-    this.#scrub = setTimeout(
-      () => {
-        this.#unscrubbedSince = undefined;
-        if (this.#open || !this.#database.checkpoint()) this.#scrubSoon();
-      },
-      Math.min(scrubDelayMs.afterLast, latest - now),
-    ).unref();
+    this.#droppedAt = performance.now();
+    this.#unscrubbedSince ??= this.#droppedAt;
+    // One timer for a burst: one for each change would cost as much as the rows it is about.
+    this.#scrub ??= setTimeout(() => this.#scrubIfDue(), scrubDelayMs.afterLast).unref();
+  }
+
+  #scrubIfDue(): void {
+    this.#scrub = undefined;
+    const since = this.#unscrubbedSince ?? this.#droppedAt;
+    const dueAt = Math.min(
+      this.#droppedAt + scrubDelayMs.afterLast,
+      since + scrubDelayMs.afterFirst,
+    );
+    const waitMs = dueAt - performance.now();
+    if (waitMs > 0) {
+      this.#scrub = setTimeout(() => this.#scrubIfDue(), Math.ceil(waitMs)).unref();
+      return;
+    }
+    this.#unscrubbedSince = undefined;
+    if (this.#open || !this.#database.checkpoint()) this.#scrubSoon();
   }
 
   #createRow(key: NodeKey): SnapshotRow {
