@@ -3,6 +3,7 @@ import { createLogger, type RootLogger } from '../../shared/create-logger.js';
 import { guardProcessMemory } from '../../shared/process-memory.js';
 import { tls12Ciphers } from '../listener/cipher-policy.js';
 import { Acceptor } from './acceptor.js';
+import type { MainThreadWorker } from './main-thread-worker.js';
 import type { ServingCommand, ServingReport, ServingSettings } from './messages.js';
 import { servingLogFd } from './printed-lines.js';
 import { WorkerPool } from './worker-pool.js';
@@ -18,7 +19,14 @@ class ServingProcess {
   readonly #pool: WorkerPool;
   readonly #settings: ServingSettings;
 
-  constructor(settings: ServingSettings) {
+  static async create(settings: ServingSettings): Promise<ServingProcess> {
+    // With several workers this thread only accepts, and need not load what a worker is made of.
+    if (settings.workers > 1) return new ServingProcess(settings, undefined);
+    const { MainThreadWorker } = await import('./main-thread-worker.js');
+    return new ServingProcess(settings, new MainThreadWorker());
+  }
+
+  private constructor(settings: ServingSettings, mainThread: MainThreadWorker | undefined) {
     this.#settings = settings;
     this.#logger = createLogger({
       ...{ level: settings.logLevel, role: 'serving', fd: servingLogFd },
@@ -29,6 +37,7 @@ class ServingProcess {
       settings,
       acceptors: { http: this.#http, https: this.#https },
       logger: this.#logger,
+      mainThread,
     });
   }
 
@@ -112,16 +121,23 @@ function report(message: ServingReport): void {
 
 let socketDirectory: string | undefined;
 let serving: ServingProcess | undefined;
+/** Commands wait for it: what comes while it loads is obeyed after its start has begun. */
+let creating: Promise<unknown> = Promise.resolve();
 
 async function receive(command: ServingCommand): Promise<void> {
   if (command.kind !== 'start') {
+    await creating;
     await serving?.obey(command);
     return;
   }
   socketDirectory = command.settings.socketDirectory;
   try {
-    serving = new ServingProcess(command.settings);
-    await serving.start();
+    const created = ServingProcess.create(command.settings).then((it) => {
+      serving = it;
+      return { started: it.start() };
+    });
+    creating = created.catch(() => undefined); // told below
+    await (await created).started;
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     process.send?.({ kind: 'failed', message } satisfies ServingReport, endNow);

@@ -16,7 +16,7 @@ import { Gateway, type ProxyCounters } from '../proxy/gateway.js';
 import { trustOnly } from '../proxy/trusted-proxies.js';
 import { RouteTable } from '../routing/route-table.js';
 import type { AppliedChanges, NodeStoreReader } from '../store/node-store.js';
-import { openNodeStoreReader } from '../store/open-node-store.js';
+import { openNodeStoreReader } from '../store/open-node-store-reader.js';
 import type { WorkerCommand, WorkerReport, WorkerTask } from './messages.js';
 import { servingLogFd } from './printed-lines.js';
 import type { ServingStats } from './serving-stats.js';

@@ -5,7 +5,7 @@ import { Piscina } from 'piscina';
 import type { Logger } from '../../shared/logger.js';
 import type { RejectedEntry } from '../../shared/snapshot.js';
 import type { AppliedChanges } from '../store/node-store.js';
-import { MainThreadWorker } from './main-thread-worker.js';
+import type { MainThreadWorker } from './main-thread-worker.js';
 import type { ServingSettings, WorkerCommand, WorkerTask } from './messages.js';
 import { mergeRejections, withRejections } from './rejections.js';
 import { pastStats, type ServingStats, sumStats } from './serving-stats.js';
@@ -16,6 +16,8 @@ export interface WorkerPoolOptions {
   readonly settings: ServingSettings;
   readonly acceptors: Acceptors;
   readonly logger: Logger;
+  /** Runs the first worker where there is just one; the others have a thread of their own. */
+  readonly mainThread: MainThreadWorker | undefined;
 }
 
 const workerFile = fileURLToPath(new URL('./worker.js', import.meta.url));
@@ -30,7 +32,6 @@ const replacementDelayMs = 200;
 export class WorkerPool {
   readonly #options: WorkerPoolOptions;
   readonly #piscina: Piscina<WorkerTask, never>;
-  readonly #mainThread = new MainThreadWorker();
   /** Those that serve, or are about to. */
   readonly #serving = new Map<number, WorkerHandle>();
   /** All whose thread has not ended. */
@@ -100,7 +101,7 @@ export class WorkerPool {
 
   /** @returns whether the defect is a worker's, which is replaced. */
   failed(error: unknown): boolean {
-    return this.#mainThread.failed(error);
+    return this.#options.mainThread?.failed(error) ?? false;
   }
 
   /** Lets all workers end. The acceptors must not take connections any more. */
@@ -111,16 +112,16 @@ export class WorkerPool {
   }
 
   #launch(index: number): WorkerHandle {
-    const { settings, acceptors, logger } = this.#options;
+    const { settings, acceptors, logger, mainThread } = this.#options;
     this.#started += 1;
-    const inMainThread = settings.workers === 1 && this.#started === 1;
+    const isFirst = this.#started === 1;
     const handle = new WorkerHandle({
       settings: { ...settings, rejected: this.#rejected },
       index,
       name: `${index}.${this.#started}`,
       acceptors,
       logger,
-      ...(inMainThread ? this.#inMainThread() : this.#inItsOwnThread()),
+      ...(isFirst && mainThread ? inMainThread(mainThread) : this.#inItsOwnThread()),
       wantsReplacement: (reason) => {
         logger.info({ worker: index, reason }, 'replacing a worker');
         // Not at once: a defect that each worker meets anew would keep the process busy with starts.
@@ -134,13 +135,6 @@ export class WorkerPool {
     this.#handles.add(handle);
     void this.#watch(handle);
     return handle;
-  }
-
-  #inMainThread(): Pick<WorkerHandleOptions, 'channel' | 'run'> {
-    return {
-      channel: sameThreadChannel(),
-      run: (task, signal) => this.#mainThread.run(task, signal),
-    };
   }
 
   #inItsOwnThread(): Pick<WorkerHandleOptions, 'channel' | 'run'> {
@@ -190,4 +184,8 @@ export class WorkerPool {
     // Not awaited: it drains for seconds, and its place is taken.
     void old.retire();
   }
+}
+
+function inMainThread(worker: MainThreadWorker): Pick<WorkerHandleOptions, 'channel' | 'run'> {
+  return { channel: sameThreadChannel(), run: (task, signal) => worker.run(task, signal) };
 }

@@ -1,18 +1,12 @@
 import { mkdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Logger } from '../../shared/logger.js';
 import { isSqliteDamage, openSqlite, SchemaTooNewError } from '../../shared/sqlite.js';
 import { type NodeKey, openNodeKey } from './node-key.js';
-import type { NodeStoreReader, NodeStoreWriter } from './node-store.js';
+import type { NodeStoreWriter } from './node-store.js';
+import { type NodeStoreOptions, storePath } from './open-node-store-reader.js';
 import { OrderlyEnd } from './orderly-end.js';
-import { SqliteNodeStoreReader } from './sqlite-node-store-reader.js';
 import { SqliteNodeStoreWriter, UnusableStoreError } from './sqlite-node-store-writer.js';
 import { WriteAheadLog } from './write-ahead-log.js';
-
-export interface NodeStoreOptions {
-  /** The node's own; made with mode 0700 if it is not there. */
-  readonly dataDirectory: string;
-}
 
 /**
  * Opens the node's store for its one writer. What is there and can't be used (torn, of a later
@@ -42,15 +36,6 @@ export function openNodeStoreWriter(options: NodeStoreOptions, logger: Logger): 
   }
 }
 
-/** Opens the store for reading, once per thread; the writer must have been opened before. */
-export function openNodeStoreReader({ dataDirectory }: NodeStoreOptions): NodeStoreReader {
-  const key = openNodeKey(dataDirectory);
-  return new SqliteNodeStoreReader(
-    openSqlite({ path: storePath(dataDirectory), readOnly: true }),
-    key,
-  );
-}
-
 function openWriter(dataDirectory: string, key: NodeKey): NodeStoreWriter {
   const path = storePath(dataDirectory);
   const end = new OrderlyEnd(path);
@@ -65,8 +50,4 @@ function openWriter(dataDirectory: string, key: NodeKey): NodeStoreWriter {
     database.close();
     throw error;
   }
-}
-
-function storePath(dataDirectory: string): string {
-  return join(dataDirectory, 'node-store.sqlite');
 }

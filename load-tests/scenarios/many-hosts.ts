@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { CertificateSource } from '../../data-plane/listener/certificate-source.js';
 import { RouteTable } from '../../data-plane/routing/route-table.js';
-import { openNodeStoreReader } from '../../data-plane/store/open-node-store.js';
+import { openNodeStoreReader } from '../../data-plane/store/open-node-store-reader.js';
 import type { Hostname } from '../../shared/hostname.js';
 import { type Driven, drive } from '../support/handshake-driver.js';
 import { ManyCertificates, manyHost } from '../support/many-certificates.js';

@@ -1,9 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { snapshotApplier } from '../../data-plane/snapshot/apply-snapshot.js';
-import {
-  openNodeStoreReader,
-  openNodeStoreWriter,
-} from '../../data-plane/store/open-node-store.js';
+import { openNodeStoreWriter } from '../../data-plane/store/open-node-store.js';
+import { openNodeStoreReader } from '../../data-plane/store/open-node-store-reader.js';
 import type { SnapshotDelta, SnapshotTransfer } from '../../shared/snapshot.js';
 import { certificateId } from '../support/gateway-fixtures.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';

@@ -2,10 +2,8 @@ import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { nodeKey } from '../../data-plane/store/node-key.js';
-import {
-  openNodeStoreReader,
-  openNodeStoreWriter,
-} from '../../data-plane/store/open-node-store.js';
+import { openNodeStoreWriter } from '../../data-plane/store/open-node-store.js';
+import { openNodeStoreReader } from '../../data-plane/store/open-node-store-reader.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { apiEntry, delta, recordingLogger } from './snapshot-fixtures.js';
 

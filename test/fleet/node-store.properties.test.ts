@@ -4,10 +4,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SnapshotInconsistentError } from '../../data-plane/store/errors.js';
-import {
-  openNodeStoreReader,
-  openNodeStoreWriter,
-} from '../../data-plane/store/open-node-store.js';
+import { openNodeStoreWriter } from '../../data-plane/store/open-node-store.js';
+import { openNodeStoreReader } from '../../data-plane/store/open-node-store-reader.js';
 import type { Api, CertificateId, SslPlugin } from '../../shared/gateway-model.js';
 import type { SnapshotEntry, SnapshotEntryKey } from '../../shared/snapshot.js';
 import { emptyDigest, entryHash, formatDigest, withEntry } from '../../shared/snapshot-digest.js';

@@ -19,10 +19,8 @@ import {
 } from '../../data-plane/store/errors.js';
 import { hostHash } from '../../data-plane/store/host-bindings.js';
 import type { NodeStoreReader, NodeStoreWriter } from '../../data-plane/store/node-store.js';
-import {
-  openNodeStoreReader,
-  openNodeStoreWriter,
-} from '../../data-plane/store/open-node-store.js';
+import { openNodeStoreWriter } from '../../data-plane/store/open-node-store.js';
+import { openNodeStoreReader } from '../../data-plane/store/open-node-store-reader.js';
 import { bindingByHash } from '../../data-plane/store/schema.js';
 import type { SnapshotEntry } from '../../shared/snapshot.js';
 import { builtFile } from '../support/built-file.js';

@@ -1,10 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { whenApplied } from '../../control-plane/distribution/applied-barrier.js';
 import type { SnapshotServer } from '../../data-plane/snapshot/apply-snapshot.js';
-import {
-  openNodeStoreReader,
-  openNodeStoreWriter,
-} from '../../data-plane/store/open-node-store.js';
+import { openNodeStoreWriter } from '../../data-plane/store/open-node-store.js';
+import { openNodeStoreReader } from '../../data-plane/store/open-node-store-reader.js';
 import type { Revision } from '../../shared/revision.js';
 import { freePorts } from '../support/free-port.js';
 import {

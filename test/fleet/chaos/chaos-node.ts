@@ -9,10 +9,8 @@ import {
   connectToControlPlane,
 } from '../../../data-plane/snapshot/subscriber.js';
 import type { NodeStoreReader, NodeStoreWriter } from '../../../data-plane/store/node-store.js';
-import {
-  openNodeStoreReader,
-  openNodeStoreWriter,
-} from '../../../data-plane/store/open-node-store.js';
+import { openNodeStoreWriter } from '../../../data-plane/store/open-node-store.js';
+import { openNodeStoreReader } from '../../../data-plane/store/open-node-store-reader.js';
 import type { CertificateId } from '../../../shared/gateway-model.js';
 import { integer, type Random } from '../../support/random.js';
 import { recordingLogger } from '../snapshot-fixtures.js';

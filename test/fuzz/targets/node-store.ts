@@ -2,10 +2,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import {
-  openNodeStoreReader,
-  openNodeStoreWriter,
-} from '../../../data-plane/store/open-node-store.js';
+import { openNodeStoreWriter } from '../../../data-plane/store/open-node-store.js';
+import { openNodeStoreReader } from '../../../data-plane/store/open-node-store-reader.js';
 import { isSqliteDamage } from '../../../shared/sqlite.js';
 import {
   apiEntry,
