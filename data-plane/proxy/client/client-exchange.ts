@@ -10,6 +10,8 @@ import type {
 } from './exchange-owner.js';
 import { peerAddressText } from './peer-address.js';
 import { type ResponseLength, type ResponseStart, writeStart } from './response-start.js';
+import { ResponseStream, type ResponseStreamOwner } from './response-stream.js';
+import { stallOf } from './stalled-client.js';
 
 /**
  * One request of a client; with its parts in this directory the only code that touches the engine's
@@ -20,15 +22,14 @@ import { type ResponseLength, type ResponseStart, writeStart } from './response-
  * the rest of a piece that the client did not take, and the engine's fixed 10 s timers, which it
  * rearms every 4 s so that only the limits given here end an exchange.
  */
-export class ClientExchange {
+export class ClientExchange implements ResponseStreamOwner {
   readonly #res: HttpResponse;
   readonly #context: ExchangeContext;
   readonly #owner: ExchangeOwner;
   readonly #cork: Cork;
   #state: 'open' | 'started' | 'ended' | 'aborted' = 'open';
   #reader: BodyReader | undefined;
-  #writer: BodyWriter | undefined;
-  #finishing = false;
+  #stream: ResponseStream | undefined;
   #closeAfter = false;
   #ticking = false;
   /** From then on one of the engine's timers runs, whatever the exchange is waiting for. */
@@ -82,9 +83,9 @@ export class ClientExchange {
 
   resumeBody(): void {
     this.#context.turn.run(() => {
-      if (this.isOver || this.#reader?.isPaused !== true) return;
-      this.#resume();
-      this.#retry();
+      if (this.isOver || !this.isReadingPaused) return;
+      this.resumeReading();
+      this.#stream?.retry();
     });
   }
 
@@ -98,7 +99,9 @@ export class ClientExchange {
       return;
     }
     this.#cork.hold(writes);
-    while (this.#writer?.hasOverflow === true) this.#cork.hold(() => this.#writeOverflow());
+    while (this.#stream?.writer.hasOverflow === true) {
+      this.#cork.hold(() => this.#stream?.writeOverflow());
+    }
     this.#cork.runReleased();
   }
 
@@ -112,8 +115,7 @@ export class ClientExchange {
     if (this.#state !== 'open') return;
     this.#writeStart(start);
     if (typeof body === 'object' && body.length > this.#cork.room && !this.#closeAfter) {
-      this.#beginBody(body.length);
-      this.#writePiece(body);
+      this.#beginBody(body.length).write(body);
       return;
     }
     this.#end();
@@ -156,7 +158,7 @@ export class ClientExchange {
 
   /** Sends the start on its own, where the engine can: not before a body of unknown length. */
   flushStart(): void {
-    const length = this.#writer?.length;
+    const length = this.#stream?.writer.length;
     if (typeof length !== 'number') return;
     this.#write(() => {
       if (this.#state === 'started') this.#res.tryEnd('', length);
@@ -168,18 +170,15 @@ export class ClientExchange {
    * @returns whether the client takes more at once; else `writable` says when.
    */
   write(piece: Buffer): boolean {
-    if (this.#state !== 'started') return true;
-    this.batch(() => this.#writePiece(piece));
-    return this.#writer?.isBlocked !== true;
+    const stream = this.#stream;
+    if (stream === undefined) return true;
+    this.batch(() => stream.write(piece));
+    return this.isOver || !stream.writer.isBlocked;
   }
 
   /** The started response is whole; it ends as soon as the client has taken it. */
   finish(): void {
-    this.#write(() => {
-      if (this.#state !== 'started') return;
-      this.#finishing = true;
-      this.#finishIfTaken();
-    });
+    this.#write(() => this.#stream?.finish());
   }
 
   /** Cuts the connection, without a word: the response can't be completed, or its request is in doubt. */
@@ -199,39 +198,25 @@ export class ClientExchange {
 
   /** Every 4 s: rearms the engine's timers and applies ours. */
   rearm(now: number): void {
-    const { limits } = this.#context;
     if (this.isOver) return;
     const reader = this.#reader;
-    const writer = this.#writer;
-    const isReading = reader?.isReading === true;
-    if (isReading && reader.silentMs(now) > limits.clientReadTimeoutMs) {
-      this.#giveUp('send-request', 'the client stopped sending its body');
-      return;
-    }
-    if (writer?.isBlocked === true && writer.silentMs(now) > limits.clientWriteTimeoutMs) {
-      this.#giveUp('send-response', 'the client stopped taking the response');
+    const writer = this.#stream?.writer;
+    const stall = stallOf(reader, writer, this.#context.limits, now);
+    if (stall !== undefined) {
+      this.cut();
+      this.#owner.aborted(stall);
       return;
     }
     // A deliberate pause has no timer; without body, response or resume there is none either.
     if (reader?.isPaused === true) return;
-    if (!(isReading || writer !== undefined || this.#everResumed)) return;
+    const isStreaming = reader?.isReading === true || writer !== undefined;
+    if (!isStreaming && !this.#everResumed) return;
     this.#res.pause();
     this.#res.resume();
     this.#everResumed = true;
-    this.#retry();
+    this.#stream?.retry();
     // The kernel reports a slow client's socket writable only when much of a big buffer is free.
     if (writer?.isBlocked === true && !writer.hasRemainder) this.#owner.writable();
-  }
-
-  #giveUp(phase: 'send-request' | 'send-response', detail: string): void {
-    this.cut();
-    this.#owner.aborted({
-      source: 'downstream',
-      phase,
-      kind: 'client_timeout',
-      requestSent: true,
-      detail,
-    });
   }
 
   /** Runs a write now if the loop allows it, else in its next turn. */
@@ -249,68 +234,42 @@ export class ClientExchange {
     this.#cork.room -= writeStart(this.#res, start);
   }
 
-  #beginBody(length: ResponseLength): void {
+  #beginBody(length: ResponseLength): ResponseStream {
+    const writer = new BodyWriter(this.#res, this.#cork, length, this.#context.now);
+    const stream = new ResponseStream(writer, this);
     this.#state = 'started';
-    this.#writer = new BodyWriter(this.#res, this.#cork, length, this.#context.now);
+    this.#stream = stream;
     this.#res.onWritable(() => {
-      this.#context.turn.run(() => this.#onWritable());
+      this.#context.turn.run(() => stream.drained());
       return true;
     });
     this.#tick();
+    return stream;
   }
 
-  #writePiece(piece: Buffer): void {
-    const writer = this.#writer;
-    if (writer === undefined) return;
-    // The last byte of a known length ends the response, and a paused connection would stay so.
-    if (this.#reader?.isPaused === true && writer.isLast(piece)) this.#resume();
-    writer.write(piece);
-    if (writer.isWhole) this.#over('ended');
+  // --- ResponseStreamOwner ---
+
+  get isReadingPaused(): boolean {
+    return this.#reader?.isPaused === true;
   }
 
-  #writeOverflow(): void {
-    this.#writer?.writeOverflow();
-    if (this.#finishing) this.#finishIfTaken();
+  resumeReading(): void {
+    this.#everResumed = true;
+    this.#reader?.resume();
   }
 
-  #onWritable(): void {
-    const writer = this.#writer;
-    if (this.#state !== 'started' || writer === undefined) return;
-    writer.progressed();
-    this.#retry();
-    this.#unblocked();
+  ended(): void {
+    this.#over('ended');
   }
 
-  /** Corking, even of nothing, is what makes the engine send what it kept. */
-  #retry(): void {
-    const writer = this.#writer;
-    if (this.#state !== 'started' || writer === undefined) return;
-    const wasBlocked = writer.isBlocked;
-    this.batch(() => {
-      const rest = writer.takeRemainder();
-      if (rest !== undefined) this.#writePiece(rest);
-    });
-    if (wasBlocked && !writer.isBlocked) this.#unblocked();
-  }
-
-  #unblocked(): void {
-    if (this.#state !== 'started' || this.#writer?.isBlocked === true) return;
-    if (this.#finishing) this.batch(() => this.#finishIfTaken());
-    else this.#owner.writable();
-  }
-
-  #finishIfTaken(): void {
-    const writer = this.#writer;
-    if (this.#state !== 'started' || writer === undefined) return;
-    if (writer.isBlocked || writer.hasOverflow) return;
-    if (typeof writer.length === 'number') {
-      // A body of known length ends with its last byte; one that stayed short can't be repaired.
-      this.cut();
-      return;
-    }
+  endBody(length: 'unknown' | 'none'): void {
     this.#end();
-    if (writer.length === 'unknown') this.#res.end('', this.#closeAfter);
+    if (length === 'unknown') this.#res.end('', this.#closeAfter);
     else this.#endWithoutBody(false);
+  }
+
+  writable(): void {
+    this.#owner.writable();
   }
 
   /**
@@ -322,11 +281,6 @@ export class ClientExchange {
     else this.#res.endWithoutBody();
   }
 
-  #resume(): void {
-    this.#everResumed = true;
-    this.#reader?.resume();
-  }
-
   #tick(): void {
     if (this.#ticking) return;
     this.#ticking = true;
@@ -335,13 +289,13 @@ export class ClientExchange {
 
   /** Just before the response ends. A connection that ends paused would stay so for ever. */
   #end(): void {
-    this.#resume();
+    this.resumeReading();
     this.#over('ended');
   }
 
   #over(state: 'ended' | 'aborted'): void {
     this.#state = state;
-    this.#writer = undefined;
+    this.#stream = undefined;
     if (this.#ticking) this.#context.ticker.remove(this);
   }
 
