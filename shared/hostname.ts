@@ -86,17 +86,3 @@ export function matchesHost(pattern: HostPattern, host: Hostname): boolean {
       return pattern satisfies never;
   }
 }
-
-/** The higher, the earlier it is tried: exact names first, then the longer literal part. */
-export function specificity(pattern: HostPattern): number {
-  switch (pattern.kind) {
-    case 'exact':
-      return maxHostnameLength + 2;
-    case 'leading-wildcard':
-      return pattern.suffix.length;
-    case 'trailing-wildcard':
-      return pattern.prefix.length;
-    default:
-      return pattern satisfies never;
-  }
-}

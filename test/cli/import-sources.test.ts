@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ImportPlan } from '../../cli/import/plan-import.js';
 import { caddyFolder, certbotFolder, haproxyFile } from '../support/certificate-folders.js';
+import { writeNginxConfiguration } from '../support/nginx-configuration.js';
 import { OpensslBench } from '../support/openssl.js';
 import { boundBy, planned, write, writePair } from '../support/planned-import.js';
 import { ScratchDirectory } from '../support/scratch-directory.js';
@@ -100,41 +101,8 @@ describe('nginx', () => {
   it('follows includes and takes the names of each server that speaks TLS', async () => {
     const root = directory.path('nginx');
     const [shop, shared] = [await ca.issue(['shop.test']), await ca.issue(['*.shared.test'])];
-    await writePair(join(root, 'ssl/shop'), shop);
-    await writePair(join(root, 'ssl/shared'), shared);
-    await write(
-      join(root, 'nginx.conf'),
-      `events { worker_connections 64; }
-       http {
-         ssl_certificate ssl/shared.crt; ssl_certificate_key "ssl/shared.key";
-         log_format main '$remote_addr {"x": 1}; # no comment';
-         include conf.d/*.conf;
-         include sites/[ab]?;
-         server { listen 80; server_name plain.test; }
-       }`,
-    );
-    await write(
-      join(root, 'conf.d/shop.conf'),
-      `# the shop
-       server {
-         listen 443 ssl; server_name Shop.test www.shop.test;
-         include snippets/shop-tls;
-         location ~ "^/(a|b){2}$" { return 200 "};"; }
-       }`,
-    );
-    await write(
-      join(root, 'snippets/shop-tls'),
-      'ssl_certificate ssl/shop.crt;\nssl_certificate_key ssl/shop.key;\n',
-    );
-    await write(
-      join(root, 'sites/a1'),
-      'server { listen [::]:443 ssl; server_name .shared.test; }',
-    );
-    await write(
-      join(root, 'sites/c1'),
-      'server { listen 443 ssl; server_name not-included.test; }',
-    );
-    for (const path of [root, join(root, 'nginx.conf')]) {
+    const file = await writeNginxConfiguration(root, { shop, shared });
+    for (const path of [root, file]) {
       const found = await planned(path);
       expect(found).toMatchObject({ format: 'nginx', refused: [] });
       expect(boundBy(found)).toEqual({

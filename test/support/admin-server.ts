@@ -12,6 +12,7 @@ import {
 } from '../../control-plane/admin-api/server.js';
 import { PastStates } from '../../control-plane/application/past-states.js';
 import { History } from '../../control-plane/projections/history.js';
+import { adminDefaults } from './admin-defaults.js';
 import {
   type AtEnd,
   openStores,
@@ -95,26 +96,11 @@ async function start(
   });
   const pastStates = new PastStates(plane.log, plane.folded);
   const past = { history, pastStates };
-  const none = 0;
   const server = await createAdminServer({
+    ...adminDefaults,
     ...plane,
     clock,
     logger: silentLogger,
-    product: 'signet/1.2.3',
-    pluginsAvailable: ['ssl'],
-    allowExpiredCertificates: false,
-    connectionCounters: () => ({
-      connections_active: none,
-      connections_reading: none,
-      connections_writing: none,
-      connections_waiting: none,
-      connections_accepted: none,
-      connections_handled: none,
-      total_requests: none,
-    }),
-    identify: () => 'tester',
-    mayCarryOut: () => true,
-    noteRefused: () => {},
     stateAt: (revision) => pastStates.at(revision),
     uploadOf: (id) => history.upload(id),
     extensions: [
@@ -122,8 +108,6 @@ async function start(
       (each, admin) => addPastRoutes(each, admin, past),
       (each, admin) => addRollbackRoute(each, admin, past),
     ],
-    host: '127.0.0.1',
-    port: 0,
     ...overrides,
   });
   const { port } = await server.listen();

@@ -7,6 +7,7 @@ import { CommandHandler } from '../../control-plane/application/command-handler.
 import { FoldedLog } from '../../control-plane/application/folded-log.js';
 import { sweepOrphanKeys } from '../../control-plane/application/orphan-sweep.js';
 import { PastStates } from '../../control-plane/application/past-states.js';
+import { adminDefaults } from './admin-defaults.js';
 import { silentLogger as logger } from './silent-logger.js';
 
 /** An admin server over the stores of a directory, to be killed: prints its port, then serves. */
@@ -20,23 +21,9 @@ await sweepOrphanKeys({ folded, vault, logger, graceMs: 0 });
 const clock = Date.now;
 const pastStates = new PastStates(log, folded);
 const server = await createAdminServer({
-  ...{ folded, log, clock, logger, host: '127.0.0.1', port: 0 },
+  ...adminDefaults,
+  ...{ folded, log, clock, logger },
   handler: new CommandHandler({ folded, log, vault, clock, logger }),
-  product: 'signet/1.2.3',
-  pluginsAvailable: ['ssl'],
-  allowExpiredCertificates: false,
-  connectionCounters: () => ({
-    connections_active: 0,
-    connections_reading: 0,
-    connections_writing: 0,
-    connections_waiting: 0,
-    connections_accepted: 0,
-    connections_handled: 0,
-    total_requests: 0,
-  }),
-  identify: () => 'tester',
-  mayCarryOut: () => true,
-  noteRefused: () => {},
   stateAt: (revision) => pastStates.at(revision),
 });
 const { port } = await server.listen();

@@ -65,11 +65,6 @@ export const UploadIcon = () => (
     <path d="M8 10.5V2.75M4.75 5.75 8 2.5l3.25 3.25M2.5 10.5v1.75c0 .7.55 1.25 1.25 1.25h8.5c.7 0 1.25-.55 1.25-1.25V10.5" />
   </Icon>
 );
-export const BackIcon = () => (
-  <Icon>
-    <path d="M2.5 6h7a4 4 0 0 1 0 8H7M5.5 2.75 2.25 6 5.5 9.25" />
-  </Icon>
-);
 export const CopyIcon = () => (
   <Icon>
     <rect x="5.5" y="5.5" width="8" height="8" rx="1.5" />

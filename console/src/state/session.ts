@@ -20,10 +20,6 @@ export function mayWrite({ scopes }: SessionReport): boolean {
   return scopes.includes('admin') || scopes.includes('write');
 }
 
-export function mayReadEvents({ scopes }: SessionReport): boolean {
-  return scopes.includes('admin') || scopes.includes('events');
-}
-
 /** Finds out what is allowed without a token. */
 export async function openSession(): Promise<void> {
   await learn(false);

@@ -10,6 +10,7 @@ import { CommandHandler } from '../../../control-plane/application/command-handl
 import { FoldedLog } from '../../../control-plane/application/folded-log.js';
 import { PastStates } from '../../../control-plane/application/past-states.js';
 import { recordingLogger } from '../../fleet/snapshot-fixtures.js';
+import { adminDefaults } from '../../support/admin-defaults.js';
 import { OpensslBench } from '../../support/openssl.js';
 import type { FuzzTarget, PreparedTarget } from '../fuzz-target.js';
 import { bytesOf, mutated, textOf } from '../mutations.js';
@@ -75,29 +76,11 @@ async function prepareServer(): Promise<PreparedTarget> {
   const clock = Date.now;
   const pastStates = new PastStates(log, folded);
   const server = await createAdminServer({
-    log,
-    folded,
+    ...adminDefaults,
+    ...{ log, folded, clock },
     handler: new CommandHandler({ log, vault, folded, clock, logger }),
-    clock,
     logger: { ...logger, error },
-    product: 'signet/0',
-    pluginsAvailable: ['ssl'],
-    allowExpiredCertificates: false,
-    connectionCounters: () => ({
-      connections_active: 0,
-      connections_reading: 0,
-      connections_writing: 0,
-      connections_waiting: 0,
-      connections_accepted: 0,
-      connections_handled: 0,
-      total_requests: 0,
-    }),
-    identify: () => 'fuzz',
-    mayCarryOut: () => true,
-    noteRefused: () => {},
     stateAt: (revision) => pastStates.at(revision),
-    host: '127.0.0.1',
-    port: 0,
   });
   const bench = new OpensslBench();
   const key = bench.key('EC', 'ec_paramgen_curve:P-256');
