@@ -1,6 +1,7 @@
 import type { EventId } from '../../shared/events.js';
 import { type ExpectedRevision, nextRevision, type Revision } from '../../shared/revision.js';
 import { isSqliteBusy, openSqlite, type SqliteDatabase } from '../../shared/sqlite.js';
+import { Wakeup } from '../../shared/wakeup.js';
 import type {
   Appended,
   EventConsumer,
@@ -17,7 +18,6 @@ import {
   RevisionConflictError,
 } from '../ports/event-log-errors.js';
 import { checkAppend } from './append-limits.js';
-import { Wakeup } from './wakeup.js';
 
 export interface SqliteEventLogOptions {
   /** The database file; its directory must exist. */

@@ -1,10 +1,10 @@
-import { once } from 'node:events';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import type { RecordedEvent } from '../../shared/events.js';
 import type { ExpectedRevision } from '../../shared/revision.js';
+import { Wakeup } from '../../shared/wakeup.js';
 import type { FoldedLog } from '../application/folded-log.js';
+import { ServerSentStream } from './server-sent-stream.js';
 
-const heartbeatMs = 15_000;
 const pageSize = 200;
 
 export interface EventStream {
@@ -26,64 +26,29 @@ export interface EventStream {
  * Events are read as fast as the client takes them, so a slow one costs no memory.
  */
 export async function streamEvents(
-  request: FastifyRequest,
   reply: FastifyReply,
-  stream: EventStream,
+  { folded, after: start, page, present, closing }: EventStream,
 ): Promise<void> {
-  const { folded, page, present, closing } = stream;
-  const gone = new AbortController();
-  request.raw.on('close', () => gone.abort());
-  reply.raw.on('close', () => gone.abort());
-  const ended = AbortSignal.any([gone.signal, closing]);
-  reply.hijack();
-  const out = reply.raw;
-  for (const [name, value] of Object.entries(reply.getHeaders())) {
-    if (value !== undefined) out.setHeader(name, value);
-  }
-  out.writeHead(200, {
-    'content-type': 'text/event-stream; charset=utf-8',
-    'cache-control': 'no-store',
-    'x-accel-buffering': 'no',
-  });
-  // Without a first byte a client would not know that it is connected.
-  out.write(': connected\n\n');
-  const heartbeat = setInterval(() => out.write(': still here\n\n'), heartbeatMs);
-  let isFresh = true;
-  let wake = () => {};
-  const unsubscribe = folded.onRecorded(() => {
-    isFresh = true;
-    wake();
-  });
-  ended.addEventListener('abort', () => wake(), { once: true });
+  const stream = new ServerSentStream(reply, closing);
+  const { ended } = stream;
+  const recorded = new Wakeup();
+  const unsubscribe = folded.onRecorded(() => recorded.notify());
+  ended.addEventListener('abort', () => recorded.notify(), { once: true });
   try {
-    for (let after = stream.after; !ended.aborted; ) {
+    for (let after = start; !ended.aborted; ) {
       // Before the look: what is recorded from here on is not missed.
-      isFresh = false;
+      const more = recorded.next();
       const { events, upTo } = await page(after, pageSize);
       for (const each of events) {
         if (ended.aborted) return;
         const text = JSON.stringify(present(each));
-        const frame = `id: ${each.revision}\nevent: ${each.event.type}\ndata: ${text}\n\n`;
-        if (!out.write(frame)) await drained(out, ended);
+        await stream.send(`id: ${each.revision}\nevent: ${each.event.type}\ndata: ${text}\n\n`);
       }
       after = upTo;
-      if (events.length > 0 || isFresh || ended.aborted) continue;
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
+      if (events.length === 0 && !ended.aborted) await more;
     }
   } finally {
     unsubscribe();
-    clearInterval(heartbeat);
-    out.end();
-  }
-}
-
-async function drained(out: NodeJS.EventEmitter, signal: AbortSignal): Promise<void> {
-  try {
-    await once(out, 'drain', { signal });
-  } catch (error) {
-    // Aborted: the loop that asked sees it too.
-    if (!signal.aborted) throw error;
+    stream.close();
   }
 }

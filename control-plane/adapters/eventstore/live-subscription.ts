@@ -1,6 +1,6 @@
 import type { ExpectedRevision } from '../../../shared/revision.js';
+import { Wakeup } from '../../../shared/wakeup.js';
 import type { StoredEvent } from '../../ports/event-log.js';
-import { Wakeup } from '../wakeup.js';
 import { contiguous } from './contiguous.js';
 import { type EventStoreConnection, StoreCallError } from './event-store-connection.js';
 

@@ -53,7 +53,7 @@ export function addEventRoutes(
         handle: async ({ request, reply }) => {
           const filters = filtersOf(queryOf(request), folded.state);
           if (wantsStream(request)) {
-            await streamEvents(request, reply, {
+            await streamEvents(reply, {
               folded,
               after: startOf(request, folded.head),
               page: async (after, limit) => {
