@@ -9,6 +9,7 @@ import type { ServingSettings } from './serving/messages.js';
 import { mergeRejections, withRejections } from './serving/rejections.js';
 import { ServingChild } from './serving/serving-child.js';
 import { type ServingStats, sumStats } from './serving/serving-stats.js';
+import { removeSocketDirectories } from './serving/socket-directory.js';
 import type { AppliedChanges } from './store/node-store.js';
 
 export interface SupervisorOptions {
@@ -67,6 +68,7 @@ export class Supervisor {
     const http = await claimPort(settings.http);
     const https = await claimPort(settings.https);
     this.#settings = { ...settings, http, https };
+    removeSocketDirectories(settings.dataDirectory);
     const slots = Array.from({ length: processes }, (_, slot) => slot);
     try {
       await Promise.all(slots.map((slot) => this.#launch(slot).ready));
@@ -131,6 +133,7 @@ export class Supervisor {
 
   #launch(slot: number): ServingChild {
     const child = new ServingChild(
+      slot,
       {
         ...this.#settings,
         isSharingPorts: this.#options.processes > 1,

@@ -1,7 +1,4 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { LogLevel } from '../../shared/config-schema.js';
 import type { Logger } from '../../shared/logger.js';
@@ -11,6 +8,7 @@ import type { ServingCommand, ServingReport, ServingSettings } from './messages.
 import { PendingReplies } from './pending-replies.js';
 import { logPrintedLines } from './printed-lines.js';
 import type { ServingStats } from './serving-stats.js';
+import { SocketDirectory } from './socket-directory.js';
 
 const servingFile = fileURLToPath(new URL('./main.js', import.meta.url));
 /** Request line and headers of one request; the engine's own limit is 4096. */
@@ -37,9 +35,9 @@ export class ServingChild {
   #becameReady: () => void = () => {};
   #failure: string | undefined;
 
-  constructor(settings: Omit<ServingSettings, 'socketDirectory'>, logger: Logger) {
-    // Socket paths are short by law (107 bytes); a data directory's need not be.
-    const socketDirectory = mkdtempSync(join(tmpdir(), 'signet-'));
+  /** @param slot its place among the node's serving processes. */
+  constructor(slot: number, settings: Omit<ServingSettings, 'socketDirectory'>, logger: Logger) {
+    const sockets = new SocketDirectory(settings.dataDirectory, slot);
     const child = fork(servingFile, [], {
       // The engine prints on standard output, from C++, and would block on a pipe that nobody reads.
       // The last is `servingLogFd`, and leads to our own standard error.
@@ -61,7 +59,7 @@ export class ServingChild {
       child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
       child.once('error', (error) => resolve(error.message));
     }).then((how) => {
-      rmSync(socketDirectory, { recursive: true, force: true });
+      sockets.remove();
       this.#applied.gone();
       this.#stats.gone();
       this.#restarted.gone();
@@ -75,7 +73,7 @@ export class ServingChild {
     });
     this.ready.catch(() => undefined); // whoever awaits it hears of it, and `ended` always does
     child.on('message', (message) => this.#hear(message as ServingReport)); // only our own program writes there
-    this.#send({ kind: 'start', settings: { ...settings, socketDirectory } });
+    this.#send({ kind: 'start', settings: { ...settings, socketDirectory: sockets.path } });
     this.#killUnlessIn(startTimeoutMs, this.ready);
   }
 

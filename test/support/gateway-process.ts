@@ -60,7 +60,8 @@ export class GatewayProcess {
       [entry, command, '--json', '--data-dir', dataDir, ...withFreePorts(command, flags)],
       {
         cwd: dataDir,
-        env: { ...withoutOurVariables(), ...env },
+        // What a killed one leaves in its temporary directory goes with the test's own.
+        env: { ...withoutOurVariables(), TMPDIR: dataDir, ...env },
         stdio: ['ignore', 'pipe', 'pipe'],
       },
     );

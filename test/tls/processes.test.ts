@@ -123,6 +123,29 @@ describe('processes and workers', () => {
     expect(readdirSync(TMPDIR)).toEqual([]);
   });
 
+  it('leave nothing behind for long, killed at once with their supervisor', async () => {
+    const dataDirectory = await temporaryDirectory();
+    const TMPDIR = await temporaryDirectory();
+    const startSupervisor = async () => {
+      const file = resolve('dist/test/tls/support/supervisor-process.js');
+      const parent = fork(file, [dataDirectory], { env: { ...process.env, TMPDIR } });
+      const [{ pids }] = (await once(parent, 'message')) as [{ pids: number[] }];
+      return { parent, pids };
+    };
+    const { parent, pids } = await startSupervisor();
+    parent.kill('SIGSTOP'); // it must not see the other one go
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    parent.kill('SIGKILL');
+    await once(parent, 'exit');
+    const left = readdirSync(TMPDIR);
+    expect(left).toHaveLength(1);
+    const next = await startSupervisor();
+    expect(readdirSync(TMPDIR)).toHaveLength(1);
+    expect(readdirSync(TMPDIR)).not.toEqual(left);
+    next.parent.kill('SIGKILL');
+    await eventually(2_000, () => expect(readdirSync(TMPDIR)).toEqual([]));
+  });
+
   it.each([
     ['a defect in it', 'SIGUSR2'],
     ['a call of process.exit in it', 'SIGWINCH'],
