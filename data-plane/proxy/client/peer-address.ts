@@ -1,18 +1,23 @@
-/** Texts of IPv4 addresses: the few proxies or the many requests of one client ask for them again and again. */
-const known = new Map<number, string>();
+/** Texts of addresses: the few proxies or the many requests of one client ask for them again and again. */
+const known = new Map<string | number, string>();
 const maxKnown = 1_000;
 
-/** What `formatPeerAddress` says, remembered for IPv4. */
+/** What `formatPeerAddress` says, remembered. */
 export function peerAddressText(bytes: ArrayBuffer): string {
-  if (bytes.byteLength !== 4) return formatPeerAddress(bytes);
-  const address = new DataView(bytes).getUint32(0);
-  let text = known.get(address);
+  const key = keyOf(bytes);
+  let text = known.get(key);
   if (text === undefined) {
     if (known.size >= maxKnown) known.clear();
     text = formatPeerAddress(bytes);
-    known.set(address, text);
+    known.set(key, text);
   }
   return text;
+}
+
+/** All bytes of an address, those of IPv4 as a number: the cheapest key there is. */
+function keyOf(bytes: ArrayBuffer): string | number {
+  if (bytes.byteLength === 4) return new Int32Array(bytes)[0] as number;
+  return Buffer.from(bytes).toString('latin1');
 }
 
 /**
