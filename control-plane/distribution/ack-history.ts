@@ -31,7 +31,8 @@ export interface AckHistoryOptions {
 /**
  * What each node said it serves, and when: one short row for each acknowledgement, so that the
  * configuration a node served at any time is the log folded up to that row's revision. Written in
- * batches behind the fleet's back; a crash loses the last half second of it, and nothing else.
+ * batches behind the fleet's back; a crash loses the last half second of it, a power cut what was not on the
+ * disk yet, and nothing else.
  */
 export class AckHistory {
   readonly #database: SqliteDatabase;

@@ -21,6 +21,9 @@ const migrations: readonly string[] = [
 /** Opens the control plane's own file of acknowledgements. */
 export function openClusterDatabase(path: string): SqliteDatabase {
   const database = openSqlite({ path });
+  // Nothing in it is secret, and no node depends on what a power cut takes of it: writes to the nodes need not
+  // wait for the disk, as they did for up to 0.4 s on a busy one.
+  database.exec('PRAGMA synchronous = NORMAL; PRAGMA secure_delete = OFF');
   database.migrate(migrations);
   return database;
 }
