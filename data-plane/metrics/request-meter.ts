@@ -8,13 +8,13 @@ export type UpstreamPhase = (typeof upstreamPhases)[number];
 export type StatusClassCounts = readonly number[];
 
 export interface RequestCounts {
-  /** By the API's name. */
-  readonly byApi: ReadonlyMap<string, StatusClassCounts>;
+  /** By the API's name; a list, as it goes from process to process in JSON. */
+  readonly byApi: readonly (readonly [api: string, counts: StatusClassCounts])[];
   readonly upstream: Readonly<Record<UpstreamPhase, HistogramCounts>>;
 }
 
 export const noRequests: RequestCounts = {
-  byApi: new Map(),
+  byApi: [],
   upstream: { connect: emptyHistogram, first_byte: emptyHistogram, body: emptyHistogram },
 };
 
@@ -52,7 +52,7 @@ export class RequestMeter {
   read(): RequestCounts {
     const { connect, first_byte, body } = this.#upstream;
     return {
-      byApi: new Map([...this.#byApi].map(([api, counts]) => [api, [...counts]])),
+      byApi: [...this.#byApi].map(([api, counts]) => [api, [...counts]]),
       upstream: { connect: connect.read(), first_byte: first_byte.read(), body: body.read() },
     };
   }
@@ -75,7 +75,7 @@ export function addRequestCounts(one: RequestCounts, other: RequestCounts): Requ
   }
   const add = (phase: UpstreamPhase) => addHistograms(one.upstream[phase], other.upstream[phase]);
   return {
-    byApi,
+    byApi: [...byApi],
     upstream: { connect: add('connect'), first_byte: add('first_byte'), body: add('body') },
   };
 }

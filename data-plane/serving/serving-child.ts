@@ -42,7 +42,7 @@ export class ServingChild {
       // The engine prints on standard output, from C++, and would block on a pipe that nobody reads.
       // The last is `servingLogFd`, and leads to our own standard error.
       stdio: ['ignore', 'ignore', 'pipe', 'ipc', 2],
-      serialization: 'advanced',
+      serialization: 'json',
       execArgv: [...process.execArgv, `--max-semi-space-size=${maxSemiSpaceMb}`],
       // Read once, when the engine is loaded: a worker's environment would come too late.
       env: {

@@ -127,7 +127,7 @@ function requestFamilies(stats: ServingStats): readonly Family[] {
 }
 
 function requestsByApi({ byApi }: RequestCounts) {
-  return [...byApi].flatMap(([api, classes]) =>
+  return byApi.flatMap(([api, classes]) =>
     classes.flatMap((count, index) =>
       count === 0 ? [] : [[{ api, status: `${index + 1}xx` }, count] as const],
     ),
