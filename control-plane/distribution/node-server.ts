@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import { isIPv6, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
 import { type FrameSocket, frameSocket } from '../../shared/frame-socket.js';
+import { formatListenAddress } from '../../shared/listen-address.js';
 import type { Logger } from '../../shared/logger.js';
 import { encodeMessage, protocolName } from '../../shared/snapshot-protocol.js';
 import type { Clock } from '../ports/clock.js';
@@ -171,9 +172,7 @@ function authenticatedNode(socket: TLSSocket): string | undefined {
 }
 
 function addressOf({ remoteAddress = '', remotePort = 0 }: TLSSocket): string {
-  return isIPv6(remoteAddress)
-    ? `[${remoteAddress}]:${remotePort}`
-    : `${remoteAddress}:${remotePort}`;
+  return formatListenAddress({ host: remoteAddress, port: remotePort });
 }
 
 function refuse(connection: FrameSocket, reason: string): void {

@@ -5,8 +5,8 @@ import { connect, createServer, type TlsOptions } from 'node:tls';
 import { afterAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { loadAdminTls, watchAdminTls } from '../../control-plane/access/admin-tls.js';
 import { clientCertificateFingerprint } from '../../control-plane/access/client-certificate.js';
-import type { Logger } from '../../shared/logger.js';
 import { OpensslBench } from '../support/openssl.js';
+import { silentLogger } from '../support/silent-logger.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 
 const bench = new OpensslBench();
@@ -53,14 +53,6 @@ function shake(port: number, options: object = {}): Promise<string> {
   });
 }
 
-const silent: Logger = {
-  debug: () => {},
-  info: () => {},
-  warn: () => {},
-  error: () => {},
-  child: () => silent,
-};
-
 describe('the admin listener', () => {
   it('refuses a key that others may read, with the mend', async () => {
     const files = await filesWith(pair());
@@ -79,7 +71,7 @@ describe('the admin listener', () => {
   it('shows a new certificate once the files change, and the old one if they are broken', async () => {
     const files = await filesWith(pair('/CN=old.test'));
     const { server, port } = await listen(await loadAdminTls(files));
-    const watching = watchAdminTls(files, server, silent);
+    const watching = watchAdminTls(files, server, silentLogger);
     onTestFinished(() => watching.close());
     expect(await shake(port)).toBe('old.test');
 
@@ -89,7 +81,7 @@ describe('the admin listener', () => {
     await writeFile(files.certPath, next.cert);
     await vi.waitFor(async () => expect(await shake(port)).toBe('new.test'), 5000);
 
-    const failed = vi.spyOn(silent, 'error');
+    const failed = vi.spyOn(silentLogger, 'error');
     await writeFile(files.certPath, 'broken');
     await vi.waitFor(() => expect(failed).toHaveBeenCalled(), 5000);
     expect(await shake(port)).toBe('new.test');

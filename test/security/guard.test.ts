@@ -11,17 +11,9 @@ import {
   noteRefused,
   principalOf,
 } from '../../control-plane/access/guard.js';
-import type { Logger } from '../../shared/logger.js';
 import { openGrants } from '../support/grants.js';
+import { silentLogger } from '../support/silent-logger.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
-
-const silent: Logger = {
-  debug: () => {},
-  info: () => {},
-  warn: () => {},
-  error: () => {},
-  child: () => silent,
-};
 
 async function guarded(mode: AccessMode, more: Partial<AccessOptions> = {}) {
   const time = { now: Date.parse('2026-06-01') };
@@ -33,7 +25,7 @@ async function guarded(mode: AccessMode, more: Partial<AccessOptions> = {}) {
     store,
     mode,
     clock,
-    logger: silent,
+    logger: silentLogger,
     requestHostOf: (api) => (api === 'shop' ? 'shop.test' : undefined),
     ...more,
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { handshake, leafOf, open, request } from './support/client.js';
-import { eventually } from './support/eventually.js';
 import { mint } from './support/mint.js';
 import { TestNode } from './support/test-node.js';
 
@@ -17,7 +17,7 @@ describe('the context budget', () => {
         expect(await leafOf(port, host)).toBe(certificates[n]?.fingerprint256);
       }
     }
-    await eventually(5_000, async () => {
+    await eventually(async () => {
       const { contexts, generationsDraining } = await node.supervisor.stats();
       expect(generationsDraining).toBe(0);
       expect(contexts).toBeLessThanOrEqual(16);

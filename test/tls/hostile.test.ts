@@ -4,9 +4,9 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { ServingSettings } from '../../data-plane/serving/messages.js';
 import { clientHello } from '../support/client-hello.js';
+import { eventually } from '../support/eventually.js';
 import { bar } from './support/bars.js';
 import { handshake, leafOf, open, request } from './support/client.js';
-import { eventually } from './support/eventually.js';
 import { mint } from './support/mint.js';
 import { TestNode } from './support/test-node.js';
 
@@ -84,7 +84,7 @@ describe('hostile clients', () => {
         n % 4 === 0 ? openTcp(httpPort, half) : openTcp(httpsPort, hello),
       ),
     );
-    await eventually(5_000, async () => {
+    await eventually(async () => {
       const { connectionsActive, connectionsRefused } = await node.supervisor.stats();
       expect(connectionsActive).toBeLessThanOrEqual(40);
       expect(connectionsRefused).toBeGreaterThanOrEqual(80);
@@ -94,11 +94,11 @@ describe('hostile clients', () => {
     const certificate = await mint(host);
     await node.bind(1, host, certificate);
     for (const socket of flood) socket.destroy();
-    await eventually(5_000, async () => {
+    await eventually(async () => {
       expect(await leafOf(httpsPort, host)).toBe(certificate.fingerprint256);
     });
     client.destroy();
-    await eventually(5_000, async () => {
+    await eventually(async () => {
       expect((await node.supervisor.stats()).connectionsActive).toBe(0);
     });
   });
@@ -115,7 +115,7 @@ describe('hostile clients', () => {
     }
     for (let n = 0; n < bar(1_000, 20); n += 1) (await open({ port, serverName: host })).destroy();
     await isServed();
-    await eventually(5_000, async () => {
+    await eventually(async () => {
       const { connectionsActive, contexts } = await node.supervisor.stats();
       expect({ connectionsActive, contexts }).toEqual({ connectionsActive: 0, contexts: 1 });
     });

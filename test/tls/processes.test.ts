@@ -4,12 +4,12 @@ import { readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { isRunning } from '../support/is-running.js';
 import { fullRun } from '../support/run-scope.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { bar } from './support/bars.js';
 import { leafOf, open, request } from './support/client.js';
-import { eventually } from './support/eventually.js';
 import { Load, Rotation } from './support/load.js';
 import { mint } from './support/mint.js';
 import { processSize } from './support/process-size.js';
@@ -33,10 +33,13 @@ describe('processes and workers', () => {
       const [pid = 0] = node.supervisor.pids;
       process.kill(pid, 'SIGKILL');
       // About 250 ms on an idle machine; others may be at work on a test machine's two cores.
-      await eventually(bar(1_000, 8_000), async () => {
-        expect(node.supervisor.pids).not.toContain(pid);
-        expect(await leafOf(node.httpsPort, host)).toBe(certificate.fingerprint256);
-      });
+      await eventually(
+        async () => {
+          expect(node.supervisor.pids).not.toContain(pid);
+          expect(await leafOf(node.httpsPort, host)).toBe(certificate.fingerprint256);
+        },
+        { withinMs: bar(1_000, 8_000) },
+      );
     }
     expect(node.supervisor.restarts).toBe(3);
   });
@@ -48,16 +51,21 @@ describe('processes and workers', () => {
     for (let n = 0; n < bar(20, 3); n += 1) {
       const [pid = 0] = node.supervisor.pids;
       const load = new Load(node.httpsPort, rotation).reconnecting(4).keepAlive(4);
-      await eventually(20_000, () => expect(load.requests).toBeGreaterThan(50));
+      await eventually(() => expect(load.requests).toBeGreaterThan(50), { withinMs: 20_000 });
       process.kill(pid, 'SIGKILL');
       const killedAt = performance.now();
-      await eventually(8_000, async () => {
-        expect(node.supervisor.pids).not.toContain(pid);
-        expect((await node.supervisor.stats()).workers).toBe(2);
-      });
+      await eventually(
+        async () => {
+          expect(node.supervisor.pids).not.toContain(pid);
+          expect((await node.supervisor.stats()).workers).toBe(2);
+        },
+        { withinMs: 8_000 },
+      );
       backAfterMs.push(Math.round(performance.now() - killedAt));
       const during = load.requests;
-      await eventually(20_000, () => expect(load.requests).toBeGreaterThan(during + 50));
+      await eventually(() => expect(load.requests).toBeGreaterThan(during + 50), {
+        withinMs: 20_000,
+      });
       await load.stop();
       // At most what was open on it: eight clients, each with one connection at a time.
       expect(load.faults.length).toBeLessThanOrEqual(8);
@@ -85,9 +93,12 @@ describe('processes and workers', () => {
     );
     for (const socket of sockets) expect((await request(socket, host)).closes).toBe(false);
     const slow = sockets.map((socket) => request(socket, host, 'X-Wait-Ms: 400\r\n'));
-    await eventually(2_000, async () => {
-      expect((await node.supervisor.stats()).requestsActive).toBe(8);
-    });
+    await eventually(
+      async () => {
+        expect((await node.supervisor.stats()).requestsActive).toBe(8);
+      },
+      { withinMs: 2_000 },
+    );
     const stopped = node.stop();
     for (const answer of await Promise.all(slow)) expect(answer.status).toBe(200);
     await stopped;
@@ -97,9 +108,9 @@ describe('processes and workers', () => {
   it('end under load without a reset', async () => {
     const { node, rotation } = await served();
     const load = new Load(node.httpsPort, rotation).reconnecting(4).keepAlive(4);
-    await eventually(20_000, () => expect(load.requests).toBeGreaterThan(50));
+    await eventually(() => expect(load.requests).toBeGreaterThan(50), { withinMs: 20_000 });
     const stopped = node.supervisor.stop();
-    await eventually(20_000, () => expect(load.faults.length).toBeGreaterThan(0));
+    await eventually(() => expect(load.faults.length).toBeGreaterThan(0), { withinMs: 20_000 });
     await load.stop();
     await stopped;
     expect([...new Set(load.faults.map((fault) => fault.replace(/\d+\.\d.*/, '')))]).toEqual([
@@ -117,9 +128,12 @@ describe('processes and workers', () => {
     expect(pids).toHaveLength(1);
     expect(readdirSync(TMPDIR)).toHaveLength(1);
     parent.kill('SIGKILL');
-    await eventually(2_000, () => {
-      for (const pid of pids) expect(isRunning(pid)).toBe(false);
-    });
+    await eventually(
+      () => {
+        for (const pid of pids) expect(isRunning(pid)).toBe(false);
+      },
+      { withinMs: 2_000 },
+    );
     expect(readdirSync(TMPDIR)).toEqual([]);
   });
 
@@ -143,7 +157,7 @@ describe('processes and workers', () => {
     expect(readdirSync(TMPDIR)).toHaveLength(1);
     expect(readdirSync(TMPDIR)).not.toEqual(left);
     next.parent.kill('SIGKILL');
-    await eventually(2_000, () => expect(readdirSync(TMPDIR)).toEqual([]));
+    await eventually(() => expect(readdirSync(TMPDIR)).toEqual([]), { withinMs: 2_000 });
   });
 
   it.each([
@@ -152,14 +166,19 @@ describe('processes and workers', () => {
   ] as const)('replace a worker after %s, without losing a connection', async (_what, signal) => {
     const { node, rotation } = await served();
     const load = new Load(node.httpsPort, rotation).reconnecting(4).keepAlive(4);
-    await eventually(20_000, () => expect(load.requests).toBeGreaterThan(50));
+    await eventually(() => expect(load.requests).toBeGreaterThan(50), { withinMs: 20_000 });
     const [pid = 0] = node.supervisor.pids;
     process.kill(pid, signal);
-    await eventually(20_000, async () => {
-      expect((await node.supervisor.stats()).workerRestarts).toBe(1);
-    });
+    await eventually(
+      async () => {
+        expect((await node.supervisor.stats()).workerRestarts).toBe(1);
+      },
+      { withinMs: 20_000 },
+    );
     const soFar = load.requests;
-    await eventually(20_000, () => expect(load.requests).toBeGreaterThan(soFar + 100));
+    await eventually(() => expect(load.requests).toBeGreaterThan(soFar + 100), {
+      withinMs: 20_000,
+    });
     await load.stop();
     expect(load.faults).toEqual([]);
     expect(node.supervisor.pids).toEqual([pid]);
@@ -168,21 +187,26 @@ describe('processes and workers', () => {
   it('put a thread in the place of the only worker, which is the main thread, after a defect', async () => {
     const { node, rotation } = await served({ settings: { workers: 1 } });
     const load = new Load(node.httpsPort, rotation).reconnecting(4).keepAlive(4);
-    await eventually(20_000, () => expect(load.requests).toBeGreaterThan(50));
+    await eventually(() => expect(load.requests).toBeGreaterThan(50), { withinMs: 20_000 });
     const [pid = 0] = node.supervisor.pids;
     const threads = () => readdirSync(`/proc/${pid}/task`).length;
     const before = threads();
     for (const restarts of [1, 2]) {
       process.kill(pid, 'SIGUSR2');
-      await eventually(20_000, async () => {
-        expect(await node.supervisor.stats()).toMatchObject({
-          workerRestarts: restarts,
-          workers: 1,
-        });
-      });
+      await eventually(
+        async () => {
+          expect(await node.supervisor.stats()).toMatchObject({
+            workerRestarts: restarts,
+            workers: 1,
+          });
+        },
+        { withinMs: 20_000 },
+      );
       expect(threads()).toBeGreaterThan(before);
       const soFar = load.requests;
-      await eventually(20_000, () => expect(load.requests).toBeGreaterThan(soFar + 100));
+      await eventually(() => expect(load.requests).toBeGreaterThan(soFar + 100), {
+        withinMs: 20_000,
+      });
     }
     await load.stop();
     expect(load.faults).toEqual([]);
