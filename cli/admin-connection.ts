@@ -81,7 +81,7 @@ export class AdminConnection {
     const { status, text } = await this.#patiently(() => this.#sendOnce(method, path, body));
     const parsed = parseJson(text);
     if (status < 200 || status > 299)
-      throw new AdminRefusal(status, describe(status, path, parsed, this.#missing()));
+      throw new AdminRefusal(status, describe(status, path, parsed, this.#token !== undefined));
     return parsed ?? {};
   }
 
@@ -112,7 +112,7 @@ export class AdminConnection {
       const parsed = parseJson(await response.text());
       throw new AdminRefusal(
         response.status,
-        describe(response.status, path, parsed, this.#missing()),
+        describe(response.status, path, parsed, this.#token !== undefined),
       );
     } catch (error) {
       if (signal.aborted || error instanceof AdminRefusal) throw error;
@@ -156,11 +156,6 @@ export class AdminConnection {
     return this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` };
   }
 
-  /** What a refused user may try. */
-  #missing() {
-    return this.#token === undefined ? 'a token' : 'another token';
-  }
-
   #unreachable(error: unknown): Error {
     const reason = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     const words = reason instanceof Error ? reason.message : String(reason);
@@ -199,13 +194,16 @@ function describe(
   status: number,
   path: string,
   body: Answer | undefined,
-  token: 'a token' | 'another token',
+  hasToken: boolean,
 ): string {
   if (status === 404 && text(body ?? {}, 'message') === 'Not found') {
     return `the control plane has no ${decodeURIComponent(path.slice(1).replace(/\?.*/, ''))}`;
   }
+  const flags = '--token-file or SIGNET_TOKEN';
+  if (status === 401 && !hasToken) return `A token is needed: give one with ${flags}`;
   if (status === 401 || status === 403) {
-    return `${text(body ?? {}, 'message') || 'not allowed'}: give ${token} with --token-file or SIGNET_TOKEN`;
+    const token = hasToken ? 'another token' : 'a token';
+    return `${text(body ?? {}, 'message') || 'not allowed'}: give ${token} with ${flags}`;
   }
   // Problem details (RFC 9457), of our own endpoints.
   if (typeof body?.['detail'] === 'string') return body['detail'];
