@@ -93,7 +93,11 @@ function masterKeySource({ masterKey, dataDir, eventLog }: StoreConfig): MasterK
     case 'file':
       return { kind: 'file', path: masterKey.path, mustExist };
     case 'environment':
-      return { kind: 'value', value: takeFromEnvironment(masterKey.name) };
+      return {
+        kind: 'value',
+        value: takeFromEnvironment(masterKey.name),
+        variable: masterKey.name,
+      };
     case 'command':
       return { kind: 'command', command: masterKey.command };
   }

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { Command } from 'commander';
+import { holdDataDirectory } from '../../shared/data-directory.js';
 import { joinTokenOf } from '../../shared/join-token-source.js';
 import { type AdminOptions, addAdminFlags, adminConnection, text } from '../admin-connection.js';
 import { addConfigFlags, flagsBySetting } from '../config-flags.js';
@@ -44,14 +45,20 @@ export function nodeCommand(io: Io = standardIo): Command {
       const { config } = loadConfig(flagsBySetting(options));
       // Loaded here: no other command needs certificates to be made.
       const { joinCluster } = await import('../../data-plane/snapshot/join-cluster.js');
-      const { nodeId } = await joinCluster({
-        dataDirectory: config.dataDir,
-        addresses: config.controlPlanes,
-        token: joinTokenOf(config),
-        nodeName: config.nodeName ?? hostname(),
-      });
-      const isJson = options['json'] === true;
-      io.out(isJson ? `${JSON.stringify({ node_id: nodeId })}\n` : `joined as ${nodeId}\n`);
+      // A node that runs there would go on under an identity that is gone.
+      const release = holdDataDirectory(config.dataDir);
+      try {
+        const { nodeId } = await joinCluster({
+          dataDirectory: config.dataDir,
+          addresses: config.controlPlanes,
+          token: joinTokenOf(config),
+          nodeName: config.nodeName ?? hostname(),
+        });
+        const isJson = options['json'] === true;
+        io.out(isJson ? `${JSON.stringify({ node_id: nodeId })}\n` : `joined as ${nodeId}\n`);
+      } finally {
+        release();
+      }
     });
 
   return command;

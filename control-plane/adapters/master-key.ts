@@ -16,8 +16,8 @@ import { masterKey } from './key-sealer.js';
 export type MasterKeySource =
   /** Must be readable by its owner alone. Made at first start, unless it must be there. */
   | { readonly kind: 'file'; readonly path: string; readonly mustExist?: boolean }
-  /** Given by the environment. */
-  | { readonly kind: 'value'; readonly value: string }
+  /** The value of an environment variable. */
+  | { readonly kind: 'value'; readonly value: string; readonly variable: string }
   /** Printed by a command line, say of a KMS client, that the shell runs. */
   | { readonly kind: 'command'; readonly command: string };
 
@@ -31,7 +31,7 @@ export async function loadMasterKeys(source: MasterKeySource): Promise<MasterKey
     case 'file':
       return loadFromFile(source.path, source.mustExist);
     case 'value':
-      return parseKeyring(source.value, 'the master key given by the environment');
+      return parseKeyring(source.value, `the environment variable ${source.variable}`);
     case 'command':
       return parseKeyring(await runCommand(source.command), 'the output of the master key command');
   }

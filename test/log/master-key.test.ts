@@ -44,7 +44,11 @@ describe('master key', () => {
   });
 
   it('is taken from a value: the first key wraps, the others still open', async () => {
-    const ring = await loadMasterKeys({ kind: 'value', value: ` ${hexKey},\n${base64Key}\n` });
+    const ring = await loadMasterKeys({
+      kind: 'value',
+      value: ` ${hexKey},\n${base64Key}\n`,
+      variable: 'KEYS',
+    });
     expect(Buffer.from(ring.current.bytes).toString('hex')).toBe(hexKey);
     expect(ring.previous.map(({ bytes }) => Buffer.from(bytes).toString('base64'))).toEqual([
       base64Key,
@@ -59,7 +63,7 @@ describe('master key', () => {
   it('never shows what it could not read', async () => {
     const secret = 'not-a-key-but-secret';
     for (const source of [
-      { kind: 'value', value: secret } as const,
+      { kind: 'value', value: secret, variable: 'KEYS' } as const,
       { kind: 'command', command: `echo ${secret}` } as const,
       { kind: 'command', command: `echo ${secret}; echo ${secret} >&2; exit 3` } as const,
     ]) {
