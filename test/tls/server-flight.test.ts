@@ -1,12 +1,19 @@
 import { once } from 'node:events';
-import { connect, createServer as createTcpServer, type Server } from 'node:net';
+import {
+  connect,
+  createServer as createTcpServer,
+  type NetConnectOpts,
+  type Server,
+} from 'node:net';
 import { join } from 'node:path';
 import { createSecureContext, createServer, type TlsOptions } from 'node:tls';
 import { expect, it, onTestFinished } from 'vitest';
+import type { CipherPolicy } from '../../data-plane/listener/cipher-policy.js';
 import { shownFingerprint } from '../../data-plane/listener/server-flight.js';
 import { OpensslBench } from '../support/openssl.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { mint } from './support/mint.js';
+import { TestNode } from './support/test-node.js';
 
 const timeoutMs = 5_000;
 
@@ -22,15 +29,15 @@ function tlsServer(options: TlsOptions): Promise<string> {
   return listening(createServer(options).on('tlsClientError', () => {}));
 }
 
-/** Says what the server behind `path` says, after `change`, in pieces of `pieceBytes`. */
+/** Says what the server at `address` says, after `change`, in pieces of `pieceBytes`. */
 function relay(
-  path: string,
+  address: NetConnectOpts,
   change: (bytes: Buffer) => Buffer,
   pieceBytes = 65_536,
 ): Promise<string> {
   return listening(
     createTcpServer((client) => {
-      const server = connect(path).on('error', () => client.destroy());
+      const server = connect(address).on('error', () => client.destroy());
       client.on('error', () => {}).on('close', () => server.destroy());
       client.pipe(server);
       server.on('data', async (bytes) => {
@@ -58,21 +65,33 @@ it('reads the leaf that a server shows for a name, and proves to hold the key of
   expect(await shownFingerprint(path, 'other.test', timeoutMs)).toBe(other.fingerprint256);
 });
 
+it('is enough for a node by policy intermediate, and for none by policy modern', async () => {
+  const certificate = await mint('a.test');
+  const shownBy = async (cipherPolicy: CipherPolicy) => {
+    const node = await TestNode.start({ settings: { cipherPolicy } });
+    await node.bind(1, 'a.test', certificate);
+    const path = await relay({ port: node.httpsPort }, (bytes) => bytes);
+    return shownFingerprint(path, 'a.test', timeoutMs);
+  };
+  expect(await shownBy('intermediate')).toBe(certificate.fingerprint256);
+  expect(await shownBy('modern')).toBeUndefined();
+});
+
 it('reads a chain of several records that arrives in pieces', async () => {
   const { chainPem, keyPem, fingerprint256 } = await mint('long.test');
   const path = await tlsServer({ cert: `${chainPem}\n`.repeat(60), key: keyPem });
-  const inPieces = await relay(path, (bytes) => bytes, 1000);
+  const inPieces = await relay({ path }, (bytes) => bytes, 1000);
   expect(await shownFingerprint(inPieces, 'long.test', timeoutMs)).toBe(fingerprint256);
 });
 
 it('believes no server that does not hold the key of the leaf it shows', async () => {
   const { chainPem: cert, keyPem: key, fingerprint256 } = await mint('a.test');
   const path = await tlsServer({ cert, key });
-  const untouched = await relay(path, (bytes) => bytes);
+  const untouched = await relay({ path }, (bytes) => bytes);
   expect(await shownFingerprint(untouched, 'a.test', timeoutMs)).toBe(fingerprint256);
   // The flight ends with the signature, and a `ServerHelloDone` in a record of its own.
   const doneBytes = 9;
-  const forged = await relay(path, (bytes) => {
+  const forged = await relay({ path }, (bytes) => {
     const last = bytes.length - doneBytes - 1;
     bytes.writeUInt8(bytes.readUInt8(last) ^ 1, last);
     return bytes;
@@ -80,7 +99,7 @@ it('believes no server that does not hold the key of the leaf it shows', async (
   expect(await shownFingerprint(forged, 'a.test', timeoutMs)).toBeUndefined();
   // Signed, but for the random of another handshake.
   let first: Buffer | undefined;
-  const replayed = await relay(path, (bytes) => {
+  const replayed = await relay({ path }, (bytes) => {
     first ??= Buffer.from(bytes);
     return first;
   });
