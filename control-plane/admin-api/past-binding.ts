@@ -1,5 +1,6 @@
 import type { Revision } from '../../shared/revision.js';
 import type { BindingNote, HistoryIndex } from '../projections/history-index.js';
+import { presentLeaf } from './present-event.js';
 
 /** Exact hosts before wildcards, longer wildcards before shorter ones, as requests are routed. */
 export function bindingOf(
@@ -34,12 +35,7 @@ export function presentBound(index: HistoryIndex, binding: BindingNote | undefin
     ...(pluginId !== undefined && { plugin_id: pluginId }),
     ...(certificate && {
       certificate: {
-        id: certificate.id,
-        fingerprint256: certificate.fingerprint256,
-        names: certificate.names,
-        not_before: new Date(certificate.notBefore).toISOString(),
-        not_after: new Date(certificate.notAfter).toISOString(),
-        key_algorithm: certificate.keyAlgorithm,
+        ...presentLeaf(certificate),
         ...(certificate.erasedAt !== undefined && { key_erased: true }),
       },
     }),

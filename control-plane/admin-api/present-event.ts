@@ -67,13 +67,21 @@ export function presentBinding(plugin: SslPlugin) {
 }
 
 export function presentCertificate(certificate: Certificate) {
+  return { ...presentLeaf(certificate), chain: certificate.chainPem };
+}
+
+/** A certificate without its chain, as the history and the state show it too. */
+export function presentLeaf(
+  leaf: Pick<Certificate, 'id' | 'fingerprint256' | 'names' | 'notBefore' | 'notAfter'> & {
+    readonly keyAlgorithm: string;
+  },
+) {
   return {
-    id: certificate.id,
-    fingerprint256: certificate.fingerprint256,
-    names: certificate.names,
-    not_before: new Date(certificate.notBefore).toISOString(),
-    not_after: new Date(certificate.notAfter).toISOString(),
-    key_algorithm: certificate.keyAlgorithm,
-    chain: certificate.chainPem,
+    id: leaf.id,
+    fingerprint256: leaf.fingerprint256,
+    names: leaf.names,
+    not_before: new Date(leaf.notBefore).toISOString(),
+    not_after: new Date(leaf.notAfter).toISOString(),
+    key_algorithm: leaf.keyAlgorithm,
   };
 }

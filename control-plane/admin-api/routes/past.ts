@@ -9,7 +9,7 @@ import { hostParameter, momentOf } from '../history-query.js';
 import { queryOf } from '../pages.js';
 import { bindingOf, presentBound } from '../past-binding.js';
 import { setTag } from '../preconditions.js';
-import { presentBinding, presentCertificate } from '../present-event.js';
+import { presentBinding, presentLeaf } from '../present-event.js';
 import { addResource, pathParameter } from '../resource.js';
 import { presentApi } from '../schemas/api-schema.js';
 import { bindingSchema, momentQuerySchema, stateSchema } from '../schemas/history-schema.js';
@@ -77,17 +77,13 @@ export function addPastRoutes(
 }
 
 function presentState(state: GatewayState, revision: Revision, time: string) {
-  const certificates = Array.from(state.certificates.values(), (certificate) => {
-    const { chain: _, ...rest } = presentCertificate(certificate);
-    return rest;
-  });
   return {
     revision,
     time,
     ...(state.logId !== undefined && { log_id: state.logId }),
     apis: Array.from(state.apis.values(), presentApi),
     plugins: Array.from(state.plugins.values(), presentBinding),
-    certificates,
+    certificates: Array.from(state.certificates.values(), presentLeaf),
   };
 }
 
