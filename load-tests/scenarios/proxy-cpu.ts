@@ -5,7 +5,8 @@ import { bar, machine } from '../support.js';
 
 /**
  * CPU time per proxied keep-alive HTTPS request: ours against nginx's, and ours with 10,000 APIs against
- * ours with one, in interleaved rounds of one run; and p99 at a fixed rate.
+ * ours with one, in interleaved rounds of one run; and p99 at a fixed rate. The bars are against an nginx
+ * that adds no more fields than a proxy needs; one that adds as many as we do is printed beside it.
  * Expects Debian's nginx and openssl.
  */
 const { values } = parseArgs({
@@ -19,7 +20,8 @@ const rounds = Number(values.rounds);
 const seconds = Number(values.seconds);
 
 const bench = await ProxyBench.start();
-const nginx = await bench.nginx();
+const nginx = await bench.nginx('nginx');
+const nginxWithFields = await bench.nginx('nginx with our fields', true);
 const signet = await bench.signet('signet');
 
 /** The rounds of each proxy; the first, which warms up code, pools and caches, is left out. */
@@ -64,8 +66,12 @@ try {
   ];
   for (const { title, traffic, most } of sizes) {
     console.log(`${title}, ${traffic.connections} connections, ${rounds} rounds of ${seconds} s`);
-    const [theirs = [], ours = []] = await inTurns([nginx, signet], traffic);
+    const [theirs = [], ours = [], same = []] = await inTurns(
+      [nginx, signet, nginxWithFields],
+      traffic,
+    );
     judge(quotient(ours, theirs, cpu), most, "nginx's CPU");
+    console.log(`  ${quotient(ours, same, cpu).toFixed(2)} × that of nginx with our fields`);
   }
 
   const rate = Number(values.rate);

@@ -9,6 +9,13 @@ import { threadsCpuUs } from './process-cpu.js';
 
 const host = 'bench.test';
 
+/** What we send both ways beside what the bench has nginx send in any case. */
+const furtherFields = `proxy_set_header X-Forwarded-Host $host; proxy_set_header X-Forwarded-Port $server_port;
+  proxy_set_header Forwarded "for=$remote_addr;host=$host;proto=$scheme";
+  proxy_set_header Via "1.1 nginx"; proxy_set_header X-Request-Id $request_id;
+  add_header Via "1.1 nginx"; add_header X-Request-Id $request_id;
+  add_header X-Kong-Upstream-Latency $upstream_response_time; add_header X-Kong-Proxy-Latency $request_time;`;
+
 /** A proxy under test. */
 export interface BenchedProxy {
   readonly name: string;
@@ -60,17 +67,19 @@ export class ProxyBench {
     return bench;
   }
 
-  async nginx(): Promise<BenchedProxy> {
+  /** @param hasOurFields it adds the fields that we add, not only those that every proxy needs. */
+  async nginx(name: string, hasOurFields = false): Promise<BenchedProxy> {
     const { keyFile, certFile } = this.#tls;
-    const nginx = await Nginx.start(join(this.#directory, 'proxy'), (port) => {
+    const nginx = await Nginx.start(join(this.#directory, name.replaceAll(' ', '-')), (port) => {
       return `upstream up { server 127.0.0.1:${this.#upstreamPort}; keepalive 64; keepalive_requests 100000000; }
         server { listen 127.0.0.1:${port} ssl; ssl_certificate ${certFile}; ssl_certificate_key ${keyFile};
           location / { proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection "";
             proxy_set_header X-Real-IP $remote_addr; proxy_set_header X-Forwarded-Proto $scheme;
-            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; } }`;
+            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+            ${hasOurFields ? furtherFields : ''} } }`;
     });
     this.#closers.push(() => nginx.stop());
-    return { name: 'nginx', port: nginx.port, pid: nginx.workerPid };
+    return { name, port: nginx.port, pid: nginx.workerPid };
   }
 
   async signet(
