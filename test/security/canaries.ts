@@ -22,14 +22,31 @@ export function keyCanaries(name: string, keyPem: string): Canary[] {
   );
 }
 
-/** The middle of the key's Base64, as PEM and JSON carry it, however the lines are broken. */
+/**
+ * What a PEM shows of those numbers, a piece of each line: the rest of it, the public half above all, may
+ * stand in the certificate in just the same characters.
+ */
 export function pemCanaries(name: string, keyPem: string): Canary[] {
-  const lines = keyPem.split('\n').filter((line) => line.length >= 40 && !line.includes('-----'));
-  // The first line begins as every key does; of what follows each line is the key's own.
-  return lines.map((line, index) => ({
-    name: `${name} (line ${index + 1} of the PEM)`,
-    bytes: Buffer.from(line.slice(-28), 'latin1'),
-  }));
+  const lines = keyPem.split('\n').filter((line) => line !== '' && !line.includes('-----'));
+  const width = lines[0]?.length ?? 0;
+  const body = lines.join('');
+  const der = Buffer.from(body, 'base64');
+  return keyCanaries(name, keyPem).flatMap(({ name: number, bytes }) => {
+    const at = der.indexOf(bytes);
+    if (at < 0) throw new Error(`${number} is not in its PEM`);
+    const end = Math.floor((at + bytes.length) / 3) * 4;
+    const pieces: Canary[] = [];
+    for (let from = Math.ceil(at / 3) * 4; from < end; from += width - (from % width)) {
+      const piece = body.slice(from, Math.min(end, from + width - (from % width)));
+      if (piece.length < 16) continue;
+      const line = Math.floor(from / width) + 1;
+      pieces.push({
+        name: `${number} (line ${line} of the PEM)`,
+        bytes: Buffer.from(piece.slice(-28), 'latin1'),
+      });
+    }
+    return pieces;
+  });
 }
 
 /**
