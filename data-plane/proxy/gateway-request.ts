@@ -82,7 +82,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
       head.wantsClose ||
       this.#context.options.isDraining() ||
       this.#downstream.isDraining?.() === true;
-    if (isLast) this.#exchange.closeAfterResponse();
+    if (isLast) this.#exchange.closeAfterResponse(head.engineCloses);
     // Also where the answer needs no body: it must not be sent while the engine still reads it.
     if (expectsBody(head.framing)) this.#exchange.receiveBody(this);
     this.#route(head);

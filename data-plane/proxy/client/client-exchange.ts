@@ -8,10 +8,14 @@ import type {
   ExchangeContext,
   ExchangeOwner,
 } from './exchange-owner.js';
+import { endAndLinger } from './lingering-close.js';
 import { peerAddressText } from './peer-address.js';
 import { type ResponseLength, type ResponseStart, writeStart } from './response-start.js';
 import { ResponseStream, type ResponseStreamOwner } from './response-stream.js';
 import { stallOf } from './stalled-client.js';
+
+/** Of the cork's buffer, for the last chunk in either form. */
+const endBytes = 64;
 
 /**
  * One request of a client; with its parts in this directory the only code that touches the engine's
@@ -31,6 +35,8 @@ export class ClientExchange implements ResponseStreamOwner {
   #reader: BodyReader | undefined;
   #stream: ResponseStream | undefined;
   #closeAfter = false;
+  /** Whether the engine closes by itself then. */
+  #engineCloses = false;
   #ticking = false;
   /** From then on one of the engine's timers runs, whatever the exchange is waiting for. */
   #everResumed = false;
@@ -61,9 +67,12 @@ export class ClientExchange implements ResponseStreamOwner {
   /**
    * Closes the connection after the response. So the response waits for the engine's next turn: one
    * that is sent while it still holds bytes behind the request has the close undone by them.
+   *
+   * @param engineCloses whether the client asked for it in the form that the engine knows.
    */
-  closeAfterResponse(): void {
+  closeAfterResponse(engineCloses = false): void {
     this.#closeAfter = true;
+    this.#engineCloses = engineCloses;
     this.#context.turn.enterRead();
   }
 
@@ -150,9 +159,14 @@ export class ClientExchange implements ResponseStreamOwner {
   start(start: ResponseStart, length: ResponseLength): void {
     this.#write(() => {
       if (this.#state !== 'open') return;
-      this.#writeStart(start);
-      // The engine can't close after a body of known length, so such a response goes out in chunks.
-      this.#beginBody(typeof length === 'number' && this.#closeAfter ? 'unknown' : length);
+      if (!this.#mustClose) {
+        this.#writeStart(start);
+        this.#beginBody(length);
+        return;
+      }
+      this.#writeStart({ ...start, lines: `${start.lines}\r\nConnection: close` });
+      // Nothing can be done about a connection once a body of known length is whole: so it goes out in chunks.
+      this.#beginBody(typeof length === 'number' ? 'unknown' : length);
     });
   }
 
@@ -263,13 +277,23 @@ export class ClientExchange implements ResponseStreamOwner {
   }
 
   endBody(length: 'unknown' | 'none'): void {
+    if (this.#cork.room < endBytes) {
+      this.#cork.onceReleased(() => this.finish());
+      return;
+    }
     this.#end();
-    if (length === 'unknown') this.#res.end('', this.#closeAfter);
-    else this.#endWithoutBody(false);
+    if (length === 'none') this.#endWithoutBody(false);
+    else if (this.#mustClose) endAndLinger(this.#res, this.#context.turn);
+    else this.#res.end('', this.#closeAfter);
   }
 
   writable(): void {
     this.#owner.writable();
+  }
+
+  /** Whether the connection must be closed here, by whatever way the response leaves. */
+  get #mustClose(): boolean {
+    return this.#closeAfter && !this.#engineCloses;
   }
 
   /**

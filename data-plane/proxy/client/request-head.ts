@@ -19,8 +19,10 @@ export interface RequestHead {
   readonly passed: readonly string[];
   /** Present if this is a well-formed WebSocket handshake (RFC 6455 §4.2.1). */
   readonly webSocket: WebSocketOffer | undefined;
-  /** Whether the client said that it closes, in a form the engine overlooks. */
+  /** Whether the client said that it closes. */
   readonly wantsClose: boolean;
+  /** Whether it did in the one form that the engine knows. */
+  readonly engineCloses: boolean;
 }
 
 /** A request that is not passed on. */
@@ -74,6 +76,7 @@ export function readRequestHead(req: HttpRequest): RequestHead | RefusedRequest 
     passed: withoutNominated(passed, options),
     webSocket: mayUpgrade ? readWebSocketOffer(handshake, upgrade ?? '', options) : undefined,
     wantsClose: options.includes('close'),
+    engineCloses: fields.connection?.toLowerCase() === 'close',
   };
 }
 
