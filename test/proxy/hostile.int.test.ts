@@ -58,6 +58,7 @@ describe('a request whose end could be read in two ways', () => {
     ['a malformed Host', 'GET / HTTP/1.1\r\nHost: a.test@evil\r\n\r\n'],
     ['a Host with a path', 'GET / HTTP/1.1\r\nHost: a.test/x\r\n\r\n'],
     ['a fragment', 'GET /a#b HTTP/1.1\r\nHost: a.test\r\n\r\n'],
+    ['CONNECT to a path', 'CONNECT /x HTTP/1.1\r\nHost: a.test\r\n\r\n'],
     ['a method that is no token', 'G(T / HTTP/1.1\r\nHost: a.test\r\n\r\n'],
     ['bytes above 0x7f in the target', 'GET /\xe9 HTTP/1.1\r\nHost: a.test\r\n\r\n'],
   ] as const;

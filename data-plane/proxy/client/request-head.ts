@@ -57,6 +57,8 @@ export function readRequestHead(req: HttpRequest): RequestHead | RefusedRequest 
   // Its answer can't close the connection, as the answer to a chunked request must.
   if (method === 'HEAD' && framing.kind === 'chunked') return inDoubt('chunked body of a HEAD');
 
+  // Its 2xx has no body and makes a tunnel (RFC 9110 §9.3.6): an upstream would take it so, we don't.
+  if (method === 'CONNECT') return { refused: 'no tunnels', framingInDoubt: false };
   if (!targetSyntax.test(path) || (query !== undefined && !querySyntax.test(query))) {
     return { refused: 'malformed request target', framingInDoubt: false };
   }
