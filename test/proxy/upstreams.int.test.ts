@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { answering, useScene } from './support/scene.js';
 import { TlsFiles } from './support/tls-files.js';
@@ -68,6 +69,17 @@ describe('an upstream over TLS', () => {
   });
 });
 
+const tcpTable = '/proc/net/tcp';
+
+/** When the kernel will ask the other end of the connection to `port` for a sign of life (proc(5)). */
+function keepAliveTimerOf(port: number): number | undefined {
+  const peer = `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  const sockets = readFileSync(tcpTable, 'utf8').split('\n');
+  const ours = sockets.find((line) => line.trim().split(/\s+/)[2] === peer);
+  const ticks = /\b02:([0-9A-F]{8})\b/.exec(ours ?? '')?.[1];
+  return ticks === undefined ? undefined : Number.parseInt(ticks, 16) / 100;
+}
+
 describe('connections to an upstream', () => {
   it('are used again, the last one first', async () => {
     const up = await scene.upstream(ok);
@@ -97,6 +109,31 @@ describe('connections to an upstream', () => {
       expect((await client.response())?.body.toString()).toBe('ok');
     }
     expect(up.sides.length).toBe(3);
+  });
+
+  it.each(['Content-Length: 5', 'Transfer-Encoding: chunked'])(
+    'are not used again after a 204 with %s, whose body would be the next answer',
+    async (field) => {
+      const up = await scene.upstream(`HTTP/1.1 204 No Content\r\n${field}\r\n\r\n`);
+      const { httpPort } = await scene.gateway({ apis: [{ host: 'a.test', upstream: up.url }] });
+      const client = await scene.client(httpPort);
+      for (let i = 0; i < 3; i++) {
+        client.send(get);
+        expect((await client.response())?.status).toBe(204);
+      }
+      expect(up.sides.length).toBe(3);
+    },
+  );
+
+  it.skipIf(!existsSync(tcpTable))('are probed by the kernel when they are silent', async () => {
+    const up = await scene.upstream(ok);
+    const { httpPort } = await scene.gateway({ apis: [{ host: 'a.test', upstream: up.url }] });
+    const client = await scene.client(httpPort);
+    client.send(get);
+    expect((await client.response())?.status).toBe(200);
+    const seconds = keepAliveTimerOf(up.port);
+    expect(seconds).toBeGreaterThan(25);
+    expect(seconds).toBeLessThanOrEqual(31);
   });
 
   it.each([

@@ -154,7 +154,10 @@ export function parseResponseHead(
     if (contentLength !== undefined) return 'both Content-Length and Transfer-Encoding';
     if (!isHttp11) return 'Transfer-Encoding in an HTTP/1.0 response';
   }
-  const framing = bodyFraming(status, toHead, transferCoding !== undefined, contentLength);
+  const isChunked = transferCoding !== undefined;
+  const framing = bodyFraming(status, toHead, isChunked, contentLength);
+  // RFC 9112 §6.1, §6.2 forbid both: the body that such an upstream may send would be the next answer.
+  const isContradictory = status === 204 && (isChunked || (contentLength ?? 0) > 0);
   return {
     status,
     reason,
@@ -163,7 +166,7 @@ export function parseResponseHead(
     isAscii,
     framing,
     contentLength,
-    persistent: isPersistent(isHttp11, framing, connectionOptions),
+    persistent: !isContradictory && isPersistent(isHttp11, framing, connectionOptions),
     connectionOptions,
     keepAliveMs,
   };

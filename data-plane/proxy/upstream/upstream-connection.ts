@@ -58,6 +58,9 @@ export interface ConnectionOptions {
   readonly owner: ConnectionOwner;
 }
 
+/** Silence after which the kernel asks whether the peer is still there; left to itself, 2 hours. */
+const keepAliveProbeAfterMs = 30_000;
+
 /** For the peer's FIN after ours. */
 const closeTimeoutMs = 5_000;
 
@@ -136,7 +139,14 @@ export class UpstreamConnection {
         return true;
       },
     };
-    const common = { host: address, port, onread, noDelay: true, keepAlive: true };
+    const common = {
+      host: address,
+      port,
+      onread,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: keepAliveProbeAfterMs,
+    };
     this.#socket = target.secure
       ? connectTls({
           ...common,

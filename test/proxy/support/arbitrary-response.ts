@@ -105,8 +105,10 @@ export const responseCase: fc.Arbitrary<ResponseCase> = fc
       return `${name}:${before}${value}${after}`;
     });
     const extra: string[] = [];
-    if (isChunked) extra.push(`${shape.codingName}: ${shape.codingValue}`);
-    else if (!byClose) extra.push(`${shape.lengthName}: ${shape.content.length}`);
+    // A 204 must have neither (RFC 9112 §6.1, §6.2).
+    const isFramed = shape.status !== 204;
+    if (isFramed && isChunked) extra.push(`${shape.codingName}: ${shape.codingValue}`);
+    else if (isFramed && !byClose) extra.push(`${shape.lengthName}: ${shape.content.length}`);
     if (shape.connection !== '') extra.push(`Connection: ${shape.connection}`);
     lines.splice(shape.position % (lines.length + 1), 0, ...extra);
     const head = [`HTTP/${shape.version} ${shape.status}${shape.reason}`, ...lines, '', ''];
