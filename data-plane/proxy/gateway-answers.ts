@@ -65,7 +65,10 @@ export class GatewayAnswers {
     return this.#json(400, JSON.stringify({ message: `${messages[400]}: ${reason}` }));
   }
 
-  /** An error of the exchange: Kong's text in the form that `accept` asks for first. */
+  /**
+   * An error of the exchange: Kong's text in the form that `accept` asks for first. Where any form will do, as
+   * to curl and most clients, that is JSON; Kong's was bare text.
+   */
   failed(error: ProxyError, accept: string): GatewayAnswer {
     const status = statusOf(error);
     const message = messages[status] ?? messages[500] ?? '';
@@ -74,18 +77,21 @@ export class GatewayAnswers {
       const page = `<html><head><title>${status}</title></head><body><h1>${status}</h1><p>${message}.</p></body></html>\n`;
       return this.#answer(status, 'text/html; charset=utf-8', page, lines);
     }
-    if (accept.includes('application/json')) {
-      return this.#answer(status, json, JSON.stringify({ message }), lines);
-    }
+    if (accept.includes('application/json')) return this.#message(status, lines);
     if (accept.includes('application/xml')) {
       const page = `<?xml version="1.0" encoding="UTF-8"?>\n<error><message>${message}</message></error>\n`;
       return this.#answer(status, 'application/xml; charset=utf-8', page, lines);
     }
+    if (accept.includes('*/*')) return this.#message(status, lines);
     return this.#answer(status, 'text/plain; charset=utf-8', `${message}\n`, lines);
   }
 
   #message(status: number, lines: FieldLines = ''): GatewayAnswer {
-    return this.#json(status, JSON.stringify({ message: messages[status] }), lines);
+    return this.#json(
+      status,
+      JSON.stringify({ message: messages[status] ?? messages[500] }),
+      lines,
+    );
   }
 
   #json(status: number, body: string, lines: FieldLines = ''): GatewayAnswer {

@@ -81,7 +81,9 @@ describe('Gateway', () => {
     ['text/html', 'text/html', '<h1>502</h1>'],
     ['application/json', 'application/json', '{"message":"An invalid response'],
     ['application/xml', 'application/xml', '<error><message>An invalid response'],
-    ['*/*', 'text/plain', 'An invalid response was received from the upstream server'],
+    ['*/*', 'application/json', '{"message":"An invalid response'],
+    ['application/xml, */*', 'application/xml', '<error><message>An invalid response'],
+    ['image/png', 'text/plain', 'An invalid response was received from the upstream server'],
   ])(
     'answers 502 for an upstream that refuses connections, Accept %s',
     async (accept, type, text) => {
