@@ -46,6 +46,24 @@ export function parseServerName(sni: string): Hostname | undefined {
   return parseHostname(sni);
 }
 
+/** The engine's own limit: it never finds a name with more labels than this. */
+const maxServerNameLabels = 10;
+const endsInNumber = /(?:^|\.)[0-9]+$/;
+
+/**
+ * Whether a client can ask for the name and be shown its certificate: SNI has no place for addresses (RFC
+ * 6066 §3), and no top-level domain is a number, which an IPv4 address ends in.
+ */
+export function isServerName(host: Hostname): boolean {
+  return !endsInNumber.test(host) && hasFewLabels(host);
+}
+
+function hasFewLabels(host: string): boolean {
+  let count = 1;
+  for (let dot = host.indexOf('.'); dot !== -1; dot = host.indexOf('.', dot + 1)) count += 1;
+  return count <= maxServerNameLabels;
+}
+
 /** Splits a `Host` header (RFC 9110 §7.2). `undefined` if it is not `host[:port]`. */
 export function parseHostHeader(value: string): HostHeader | undefined {
   // A name in lower case without a port is nearly all that is ever sent.

@@ -1,3 +1,4 @@
+import { isServerName, parseHostname } from '../../shared/hostname.js';
 import type { ParsedChain } from './parse-chain.js';
 
 const day = 86_400_000;
@@ -20,6 +21,10 @@ export function certificateWarnings(
     const more = names.length > 5 ? ` and ${names.length - 5} more` : '';
     warn(true, `the certificate does not cover ${requestHost}; it covers ${list}${more}`);
   }
+  warn(
+    requestHost !== undefined && !canBeAskedFor(requestHost),
+    `clients of ${requestHost} see the default certificate: SNI has no addresses, and here at most ten labels`,
+  );
   warn(now >= notAfter, `the certificate expired on ${dateOf(notAfter)}`);
   const left = notAfter - now;
   warn(
@@ -52,6 +57,12 @@ export function covers(name: string, host: string): boolean {
   if (!name.startsWith('*.') || host.includes('*')) return false;
   const dot = host.indexOf('.');
   return dot > 0 && host.slice(dot) === name.slice(1);
+}
+
+/** Of a pattern, whether the shortest name that it matches can be. */
+function canBeAskedFor(requestHost: string): boolean {
+  const shortest = parseHostname(requestHost.replace('*', 'a'));
+  return shortest === undefined || isServerName(shortest);
 }
 
 function dateOf(time: number): string {

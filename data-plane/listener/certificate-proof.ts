@@ -1,13 +1,14 @@
 import type { CertificateId } from '../../shared/gateway-model.js';
 import {
   type Hostname,
+  isServerName,
   matchesHost,
   parseHostname,
   parseHostPattern,
 } from '../../shared/hostname.js';
 import type { RejectedEntry } from '../../shared/snapshot.js';
 import type { Binding, CertificateSource } from './certificate-source.js';
-import { findPairFault, probeFingerprint } from './probe.js';
+import { findPairFault, probeFingerprint, UnansweredError } from './probe.js';
 
 /**
  * One handshake costs about 2 ms of the thread, client's side included; parsing a pair 0.5 ms. A few
@@ -59,14 +60,16 @@ export class CertificateProof {
   /** The rejections that hold for these hosts now, whenever they were found. */
   rejectionsOf(hosts: Iterable<Hostname>): RejectedEntry[] {
     if (!this.#source.hasRejections) return [];
-    const found = new Map<CertificateId, RejectedEntry>();
+    const found = new Map<CertificateId, RejectedEntry & { readonly hosts: string[] }>();
     for (const host of hosts) {
       const binding = this.#source.binding(host);
       if (binding === undefined) continue;
-      const rejection = this.#source.rejection(binding.certificateId);
+      const { certificateId, requestHost } = binding;
+      const rejection = this.#source.rejection(certificateId);
       if (rejection === undefined) continue;
-      const known = found.get(binding.certificateId)?.hosts ?? [];
-      found.set(binding.certificateId, { ...rejection, hosts: [...known, binding.requestHost] });
+      const known = found.get(certificateId);
+      if (known === undefined) found.set(certificateId, { ...rejection, hosts: [requestHost] });
+      else known.hosts.push(requestHost);
     }
     return [...found.values()];
   }
@@ -89,6 +92,8 @@ export class CertificateProof {
       if (shown === this.#source.fingerprint(binding.certificateId)) return undefined;
       return this.#pairFault(binding) ?? 'the TLS engine can not load this kind of certificate';
     } catch (error) {
+      // A handshake that did not even take place says nothing about the certificate, and a rejection is for good.
+      if (error instanceof UnansweredError) return this.#pairFault(binding);
       return `a test handshake failed: ${error instanceof Error ? error.message : 'unknown'}`;
     }
   }
@@ -104,13 +109,21 @@ export class CertificateProof {
   }
 }
 
-/** A name to try each changed `request_host` with: itself, or one that the pattern matches. */
+/**
+ * A name to try each changed `request_host` with: itself, or one that the pattern matches. None where no
+ * client is ever shown its certificate: that says nothing about the certificate, which other hosts may have too.
+ */
 export function hostsToProve(changed: readonly string[]): Hostname[] {
   return changed.flatMap((requestHost) => {
-    const pattern = parseHostPattern(requestHost);
-    if (pattern === undefined) return [];
-    if (pattern.kind === 'exact') return [pattern.host];
-    const example = parseHostname(requestHost.replace('*', 'signet-probe'));
-    return example !== undefined && matchesHost(pattern, example) ? [example] : [];
+    const host = exampleOf(requestHost);
+    return host !== undefined && isServerName(host) ? [host] : [];
   });
+}
+
+function exampleOf(requestHost: string): Hostname | undefined {
+  const pattern = parseHostPattern(requestHost);
+  if (pattern === undefined) return undefined;
+  if (pattern.kind === 'exact') return pattern.host;
+  const example = parseHostname(requestHost.replace('*', 'signet-probe'));
+  return example !== undefined && matchesHost(pattern, example) ? example : undefined;
 }

@@ -1,8 +1,4 @@
-import { type Hostname, parseServerName } from '../../shared/hostname.js';
-
-/** The engine's own limit: it never finds a name with more labels than this. */
-const maxLabels = 10;
-const endsInNumber = /(?:^|\.)[0-9]+$/;
+import { type Hostname, isServerName, parseServerName } from '../../shared/hostname.js';
 
 /** What a client's SNI asks for, and the bytes under which the engine will look its context up. */
 export interface ContextName {
@@ -19,13 +15,6 @@ export interface ContextName {
  */
 export function parseContextName(sni: string): ContextName | undefined {
   const host = parseServerName(sni);
-  if (host === undefined || endsInNumber.test(host)) return undefined; // no top-level domain is a number, an IPv4 literal ends in one
-  if (labelCount(host) > maxLabels) return undefined;
+  if (host === undefined || !isServerName(host)) return undefined;
   return { host, spelling: sni.endsWith('.') ? sni.slice(0, -1) : sni };
-}
-
-function labelCount(host: string): number {
-  let count = 1;
-  for (let dot = host.indexOf('.'); dot !== -1; dot = host.indexOf('.', dot + 1)) count += 1;
-  return count;
 }

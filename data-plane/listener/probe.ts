@@ -8,10 +8,14 @@ const probeTimeoutMs = 5_000;
 /** Made once for a thread: it costs as much as the handshake. */
 let secureContext: SecureContext | undefined;
 
+/** Nobody took the connection, or answered in time: what would have been shown is not known. */
+export class UnansweredError extends Error {}
+
 /**
  * Makes one handshake with an app of this thread, or as much of one as it takes, and says what it was shown.
  *
  * @returns SHA-256 of the leaf's DER, 64 lower-case hex digits.
+ * @throws UnansweredError if there was none.
  * @throws Error if the handshake fails.
  */
 export async function probeFingerprint(socketPath: string, serverName: string): Promise<string> {
@@ -30,8 +34,16 @@ function wholeHandshake(socketPath: string, serverName: string): Promise<string>
       secureContext: context,
       rejectUnauthorized: false, // compared by fingerprint instead
     });
-    socket.setTimeout(probeTimeoutMs, () => socket.destroy(new Error('no answer in time')));
-    socket.once('error', reject);
+    let isConnected = false;
+    socket.once('connect', () => {
+      isConnected = true;
+    });
+    socket.once('error', (error) => {
+      reject(isConnected ? error : new UnansweredError(error.message));
+    });
+    socket.setTimeout(probeTimeoutMs, () => {
+      socket.destroy(new UnansweredError('no answer in time'));
+    });
     socket.once('secureConnect', () => {
       const leaf = socket.getPeerX509Certificate();
       socket.destroy();

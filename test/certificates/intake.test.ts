@@ -292,6 +292,16 @@ describe('certificate warnings', () => {
     expect(warnings('a.test', chain.notBefore - day)).toContain('not valid before');
   });
 
+  it('tell where no client can ask for the host', () => {
+    const warnings = (host: string) => certificateWarnings(chain, host, Date.now()).join('; ');
+    for (const host of ['127.0.0.1', 'b.c.d.e.f.g.h.i.j.a.test', '*.c.d.e.f.g.h.i.j.a.test']) {
+      expect(warnings(host), host).toContain(`clients of ${host} see the default certificate`);
+    }
+    for (const host of ['c.d.e.f.g.h.i.j.a.test', '*.d.e.f.g.h.i.j.a.test', 'a.*']) {
+      expect(warnings(host), host).not.toContain('default certificate');
+    }
+  });
+
   it.each([
     ['a.test', 'a.test', true],
     ['*.test', 'a.test', true],

@@ -48,6 +48,23 @@ describe('a serving node', () => {
     }
   });
 
+  it('goes on with a certificate for all hosts where SNI can not ask for one of them', async () => {
+    const node = await TestNode.start();
+    const { httpsPort: port } = node;
+    const common = await mint('*.test');
+    const [, certificate, plugin] = node.binding(1, 'a.test', common);
+    if (certificate === undefined || plugin?.kind !== 'plugin') throw new Error('no plugin');
+    const { apiId: _, ...forAll } = plugin.value;
+    const apis = ['a.test', '127.0.0.1', 'a.b.c.d.e.f.g.h.i.j.test', '*.0.0.1'].flatMap(
+      (requestHost, n) => node.binding(n, requestHost),
+    );
+    expect(await node.apply([...apis, certificate, { kind: 'plugin', value: forAll }])).toEqual([]);
+    await node.bind(10, 'later.test');
+    for (const name of ['a.test', 'later.test']) {
+      expect(await leafOf(port, name)).toBe(common.fingerprint256);
+    }
+  });
+
   it('forwards requests by TLS and plain', async () => {
     const node = await TestNode.start();
     await node.bind(1, 'a.test', await mint('a.test'));
