@@ -18,7 +18,7 @@ export interface TlsListenerOptions {
   readonly name: string;
   /** Lets the acceptor hand connections to `add` and no more to `remove`; then resolves. */
   readonly swap: (add: AppDescriptor, remove: AppDescriptor) => Promise<void>;
-  /** Whether this worker is the one of its process that parses the pair of the n-th changed host. */
+  /** Whether this worker is the one of its process that proves the n-th of many changed hosts. */
   readonly isChargedWith: (n: number) => boolean;
   /** So many apps had to be given up that the thread should be ended to free them. */
   readonly wornOut: () => void;
@@ -137,7 +137,6 @@ export class TlsListener {
         await this.#replace({ isOutdated }, (path) => proof.byHandshake(shown, path));
       }
       if (changed.length > 0) await this.#proveOnBench(proof, changed);
-      await proof.byParsing(changed.filter((_host, n) => this.#options.isChargedWith(n)));
       // Of a change of everything only what was found before is known by name.
       const rejections = proof.rejectionsOf(
         changes.hosts === 'all' ? this.#rejectedHosts() : changed,
@@ -304,7 +303,10 @@ export class TlsListener {
   async #proveOnBench(proof: CertificateProof, hosts: readonly Hostname[]): Promise<void> {
     this.#bench ??= this.#newGeneration();
     await this.#clear(this.#bench);
-    await proof.byHandshake(hosts, this.#bench.app.socketPath);
+    const { socketPath } = this.#bench.app;
+    await proof.byHandshake(hosts, socketPath);
+    const share = hosts.filter((_host, n) => this.#options.isChargedWith(n));
+    await proof.share(share, socketPath);
     this.#clearSoon(this.#bench);
   }
 

@@ -21,7 +21,7 @@ import type { WorkerCommand, WorkerReport, WorkerTask } from './messages.js';
 import { servingLogFd } from './printed-lines.js';
 import type { ServingStats } from './serving-stats.js';
 
-/** A start waits for so many proofs, about 2 ms each for the first few and 0.5 ms for the rest. */
+/** A start waits for so many proofs, about a millisecond each. */
 const maxProvedAtStart = 100;
 /** Contexts for names that a client wrote with capitals, in one generation. */
 const spellingBudget = 64;

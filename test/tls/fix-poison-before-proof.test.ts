@@ -39,6 +39,28 @@ describe('a certificate that the engine can not load', () => {
     expect(await shown(node, 2 * workers)).toEqual([next.fingerprint256]);
   });
 
+  it('is found among as many as one request can change, whichever it is', async () => {
+    const node = await TestNode.start();
+    const hosts = Array.from({ length: 33 }, (_, n) => `h${n}.test`);
+    const bind = (certificateOf: (name: string) => Promise<ServedCertificate>) =>
+      Promise.all(hosts.map(certificateOf)).then((all) => ({
+        all,
+        entries: all.flatMap((each, n) => node.binding(n, hosts[n] ?? '', each)),
+      }));
+    const good = await bind((name) => mint(name));
+    expect(await node.apply(good.entries)).toEqual([]);
+    const poisoned = ['h21.test', 'h32.test'];
+    const bad = await bind((name) =>
+      poisoned.includes(name) ? mint(name, poisonName) : mint(name),
+    );
+    const rejected = (await node.apply(bad.entries)).flatMap((rejection) => rejection.hosts);
+    expect(rejected.sort()).toEqual(poisoned);
+    for (const [n, name] of hosts.entries()) {
+      const { all } = poisoned.includes(name) ? good : bad;
+      expect(await leafOf(node.httpsPort, name)).toBe(all[n]?.fingerprint256);
+    }
+  });
+
   it('is taken back if the engine loads it and only the proof fails', async () => {
     const node = await TestNode.start();
     const good = await mint(host);
