@@ -13,13 +13,8 @@ import {
   protocolMinor,
 } from '../../shared/snapshot-protocol.js';
 import { isOtherHealth } from '../node-health.js';
-import {
-  createCertificateRequest,
-  isRenewalDue,
-  type NodeIdentity,
-  nodeIdOf,
-  writeIdentity,
-} from './node-identity.js';
+import { CertificateRenewal } from './certificate-renewal.js';
+import type { NodeIdentity } from './node-identity.js';
 import type { AppliedSnapshot, SnapshotApplier } from './snapshot-applier.js';
 import type { SubscriberOptions } from './subscriber.js';
 
@@ -71,6 +66,7 @@ class Stream {
   readonly #events: StreamEvents;
   readonly #logger: Logger;
   readonly #messages: AsyncIterator<Buffer>;
+  readonly #renewal: CertificateRenewal;
   #timer: NodeJS.Timeout;
   #silentIntervals = 0;
   #isWelcomed = false;
@@ -78,7 +74,6 @@ class Stream {
   #isListening = false;
   /** Between `begin` and its `end` or `abort`. */
   #isTransferring = false;
-  #request: { readonly keyPem: string } | undefined;
   /** What the control plane was told last. */
   #toldHealth: NodeHealth | undefined;
 
@@ -86,6 +81,7 @@ class Stream {
     this.#options = options;
     this.#events = events;
     this.#logger = options.logger;
+    this.#renewal = new CertificateRenewal(options);
     this.#messages = options.connection.frames(maxControlMessageBytes)[Symbol.asyncIterator]();
     this.#timer = setTimeout(() => options.connection.destroy(), options.welcomeTimeoutMs);
   }
@@ -159,7 +155,7 @@ class Stream {
     // Inside a transfer the node would wait for itself: it proves what it serves after the transfer.
     if (this.#isWelcomed) throw new ProtocolError('welcome for a second time');
     this.#isWelcomed = true;
-    const { clock, connection, identity } = this.#options;
+    const { connection } = this.#options;
     clearTimeout(this.#timer);
     this.#timer = setInterval(() => this.#keepAlive(), keepAliveMs);
     this.#events.welcomed();
@@ -168,11 +164,7 @@ class Stream {
       reportHealth: () => this.#sendAlive(),
       acknowledgeAgain: () => void this.#acknowledgeServed().catch(() => connection.destroy()),
     });
-    if (isRenewalDue(identity, clock())) {
-      const { csrPem, keyPem } = await createCertificateRequest();
-      this.#request = { keyPem };
-      await connection.send(encodeMessage({ type: 'renew', csrPem }));
-    }
+    await this.#renewIfDue();
     await this.#acknowledgeServed();
   }
 
@@ -244,17 +236,14 @@ class Stream {
     this.#events.acknowledged(revision);
   }
 
-  /** Keeps the new certificate for the connections to come. */
+  async #renewIfDue(): Promise<void> {
+    const csrPem = await this.#renewal.request();
+    if (csrPem === undefined) return;
+    await this.#options.connection.send(encodeMessage({ type: 'renew', csrPem }));
+  }
+
   async #renewed(certificatePem: string): Promise<void> {
-    const { dataDirectory, identity } = this.#options;
-    const request = this.#request;
-    this.#request = undefined;
-    if (request === undefined || nodeIdOf(certificatePem) !== identity.nodeId) {
-      throw new ProtocolError('a certificate that this node did not ask for');
-    }
-    const renewed = { ...identity, certificatePem, keyPem: request.keyPem };
-    await writeIdentity(dataDirectory, renewed);
-    this.#events.renewed(renewed);
+    this.#events.renewed(await this.#renewal.accept(certificatePem));
     this.#logger.info({}, "the node's certificate was renewed");
   }
 
@@ -267,6 +256,7 @@ class Stream {
       return;
     }
     this.#sendAlive();
+    void this.#renewIfDue().catch(() => connection.destroy());
   }
 
   #sendAlive(): void {

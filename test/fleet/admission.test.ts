@@ -247,6 +247,24 @@ describe('the stream', () => {
     await node.close();
     expect(await answersTo(plane, shown(renewed))).toEqual(['welcome', 'begin']);
   });
+
+  it('renews it on a stream that holds for months, and once where the clock jumped', async () => {
+    const plane = await startControlPlane({ keepAliveMs: 50 });
+    const dataDirectory = await temporaryDirectory();
+    const clock = { offsetMs: 0 };
+    const node = await startNode(plane, {
+      dataDirectory,
+      clock: () => Date.now() + clock.offsetMs,
+    });
+    await expect.poll(() => node.link.status.isConnected, soon).toBe(true);
+    const before = (await readIdentity(dataDirectory))?.certificatePem;
+    clock.offsetMs = 10 * 365 * 24 * 60 * minuteMs;
+    const certificate = async () => (await readIdentity(dataDirectory))?.certificatePem;
+    await expect.poll(certificate, soon).not.toBe(before);
+    const renewed = await certificate();
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect([await certificate(), node.link.status.isConnected]).toEqual([renewed, true]);
+  });
 });
 
 describe('cluster CA', () => {
