@@ -119,10 +119,11 @@ async function writeTransfer(
 
 /** One entry for each certificate, with all the hosts for which it stands rejected. */
 function byCertificate(standing: ReadonlyMap<string, RejectedEntry>): readonly RejectedEntry[] {
-  const entries = new Map<CertificateId, RejectedEntry>();
+  const entries = new Map<CertificateId, RejectedEntry & { readonly hosts: string[] }>();
   for (const [host, { certificateId, reason }] of standing) {
-    const hosts = entries.get(certificateId)?.hosts ?? [];
-    entries.set(certificateId, { certificateId, hosts: [...hosts, host], reason });
+    const known = entries.get(certificateId);
+    if (known === undefined) entries.set(certificateId, { certificateId, hosts: [host], reason });
+    else known.hosts.push(host);
   }
   return [...entries.values()];
 }

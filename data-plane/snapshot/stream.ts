@@ -42,7 +42,9 @@ export interface StreamEvents {
 
 const maxSilentIntervals = 3;
 const maxReasonLength = 500;
+/** Of one acknowledgement, so that it fits into a message: a certificate for all hosts has as many as there are. */
 const maxRejections = 1000;
+const maxRejectedHosts = 1000;
 
 /** Runs one connection from hello to its end. Rejects with why it ended, unless the peer just closed. */
 export async function runStream(options: StreamOptions, events: StreamEvents): Promise<void> {
@@ -223,11 +225,12 @@ class Stream {
   }
 
   async #acknowledge({ revision, digest, rejections }: AppliedSnapshot): Promise<void> {
-    const told = rejections.slice(0, maxRejections).map(({ certificateId, hosts, reason }) => ({
-      certificateId,
-      hosts: [...hosts],
-      reason: reason.slice(0, maxReasonLength),
-    }));
+    let hostsLeft = maxRejectedHosts;
+    const told = rejections.slice(0, maxRejections).map(({ certificateId, hosts, reason }) => {
+      const some = hosts.slice(0, hostsLeft);
+      hostsLeft -= some.length;
+      return { certificateId, hosts: some, reason: reason.slice(0, maxReasonLength) };
+    });
     const ack = { type: 'ack', revision, digest, rejections: told } as const;
     await this.#options.connection.send(encodeMessage(ack));
     // With its first snapshot a node becomes ready: the control plane knows it with the acknowledgement.

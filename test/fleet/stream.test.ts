@@ -218,6 +218,16 @@ describe('stream: acknowledgements', () => {
     expect(past).toMatchObject({ revision: headOf(plane), rejections: [] });
   });
 
+  it('arrive however many hosts a rejected certificate has', async () => {
+    const plane = await startControlPlane();
+    plane.control.bindHost(1);
+    const hosts = Array.from({ length: 50_000 }, (_, n) => `a-host-of-a-common-length-${n}.test`);
+    const rejection = { certificateId: certificateId(9), hosts, reason: 'no good' };
+    await startNode(plane, { server: { applied: async () => [rejection] } });
+    const [told] = (await everyNodeServes(plane)).rejections;
+    expect(told?.hosts).toEqual(hosts.slice(0, 1000));
+  });
+
   it('with a wrong digest raise an alarm, and the node is sent everything again', async () => {
     const plane = await startControlPlane();
     plane.control.bindHost(1);
