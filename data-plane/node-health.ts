@@ -12,12 +12,17 @@ export interface NodeHealthOptions {
 }
 
 const refreshMs = 1_000;
+/** Serving processes that have not answered for so long do not serve either, whatever they said before. */
+const silentMs = 5_000;
 
 /** What the node says of itself with every sign of life: gathered each second from its processes. */
 export class NodeHealthReport {
   readonly #options: NodeHealthOptions;
   readonly #timer: NodeJS.Timeout;
   #stats: ServingStats | undefined;
+  #answeredAt = Number.NEGATIVE_INFINITY;
+  #isAsking = false;
+  #told: NodeHealth | undefined;
   #changed: () => void = () => {};
 
   constructor(options: NodeHealthOptions) {
@@ -26,10 +31,11 @@ export class NodeHealthReport {
     this.#timer.unref();
   }
 
-  /** As of the last second. */
+  /** As of the last second; without workers if the processes fell silent. */
   get current(): NodeHealth {
     const { workersWanted, hasSnapshot } = this.#options;
-    const workers = this.#stats?.workers ?? 0;
+    const isSilent = performance.now() - this.#answeredAt > silentMs;
+    const workers = isSilent ? 0 : (this.#stats?.workers ?? 0);
     const ready = workers > 0 && hasSnapshot();
     if (this.#stats === undefined) return { workers, workersWanted, ready };
     const { connectionsActive, connectionsAccepted, requestsActive, requestsTotal } = this.#stats;
@@ -52,12 +58,21 @@ export class NodeHealthReport {
   }
 
   async refresh(): Promise<void> {
-    const before = this.current;
+    if (!this.#isAsking) await this.#ask();
+    const before = this.#told;
+    this.#told = this.current;
+    if (before !== undefined && isOtherHealth(before, this.#told)) this.#changed();
+  }
+
+  async #ask(): Promise<void> {
+    this.#isAsking = true;
     try {
       this.#stats = await this.#options.stats();
-      if (isOtherHealth(before, this.current)) this.#changed();
+      this.#answeredAt = performance.now();
     } catch (error) {
       this.#options.logger.warn({ err: error }, 'the serving processes did not tell their state');
+    } finally {
+      this.#isAsking = false;
     }
   }
 
