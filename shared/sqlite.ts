@@ -15,6 +15,8 @@ export interface SqliteDatabase {
   prepareColumn<Value extends SqliteValue>(sql: string): SqliteStatement<Value>;
   /** Runs statements that answer nothing: schema, settings. */
   exec(sql: string): void;
+  /** SQLite ends one by itself where the disk is full or fails, and then has nothing to roll back. */
+  readonly isInTransaction: boolean;
   /**
    * Brings the schema up to date: runs the migrations that the file has not seen, each once, in one
    * transaction. A migration never changes once released; a new one goes to the end.
@@ -156,6 +158,10 @@ class BetterSqlite implements SqliteDatabase {
 
   exec(sql: string): void {
     this.#database.exec(sql);
+  }
+
+  get isInTransaction(): boolean {
+    return this.#database.inTransaction;
   }
 
   migrate(migrations: readonly string[]): void {

@@ -18,7 +18,7 @@ export function openNodeStoreWriter(options: NodeStoreOptions, logger: Logger): 
   mkdirSync(dataDirectory, { recursive: true, mode: 0o700 });
   const key = openNodeKey(dataDirectory);
   try {
-    return openWriter(dataDirectory, key);
+    return openWriter(dataDirectory, key, logger);
   } catch (error) {
     const isUseless =
       isSqliteDamage(error) ||
@@ -32,11 +32,11 @@ export function openNodeStoreWriter(options: NodeStoreOptions, logger: Logger): 
     for (const suffix of ['', '-wal', '-shm']) {
       rmSync(storePath(dataDirectory) + suffix, { force: true });
     }
-    return openWriter(dataDirectory, key);
+    return openWriter(dataDirectory, key, logger);
   }
 }
 
-function openWriter(dataDirectory: string, key: NodeKey): NodeStoreWriter {
+function openWriter(dataDirectory: string, key: NodeKey, logger: Logger): NodeStoreWriter {
   const path = storePath(dataDirectory);
   const end = new OrderlyEnd(path);
   const isAsItWasClosed = end.take();
@@ -45,7 +45,8 @@ function openWriter(dataDirectory: string, key: NodeKey): NodeStoreWriter {
     if (!isAsItWasClosed && !database.isIntact()) {
       throw new UnusableStoreError('the node store is damaged');
     }
-    return new SqliteNodeStoreWriter(database, key, new WriteAheadLog(`${path}-wal`), end);
+    const log = new WriteAheadLog(`${path}-wal`);
+    return new SqliteNodeStoreWriter({ database, key, log, end, logger });
   } catch (error) {
     database.close();
     throw error;

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay, setImmediate } from 'node:timers/promises';
+import type { Logger } from '../../shared/logger.js';
 import type { Revision } from '../../shared/revision.js';
 import type {
   SnapshotChunk,
@@ -45,10 +46,20 @@ const openPollMs = 20;
 /** 40 MB: half a minute of it. By SQLite's own default of 4 MB, every few seconds a commit would wait. */
 const longestLogPages = 10_000;
 
+export interface NodeStoreWriterOptions {
+  readonly database: SqliteDatabase;
+  readonly key: NodeKey;
+  /** Of the database. */
+  readonly log: WriteAheadLog;
+  readonly end: OrderlyEnd;
+  readonly logger: Logger;
+}
+
 export class SqliteNodeStoreWriter implements NodeStoreWriter {
   readonly #database: SqliteDatabase;
   readonly #log: WriteAheadLog;
   readonly #end: OrderlyEnd;
+  readonly #logger: Logger;
   readonly #parts: StoreParts;
   readonly #row: SqliteStatement<SnapshotRow>;
   #position: SnapshotRow;
@@ -61,10 +72,11 @@ export class SqliteNodeStoreWriter implements NodeStoreWriter {
   #droppedAt = 0;
 
   /** @throws if the file is damaged or was written under another key: see `openNodeStoreWriter`. */
-  constructor(database: SqliteDatabase, key: NodeKey, log: WriteAheadLog, end: OrderlyEnd) {
+  constructor({ database, key, log, end, logger }: NodeStoreWriterOptions) {
     this.#database = database;
     this.#log = log;
     this.#end = end;
+    this.#logger = logger;
     database.migrate(migrations);
     // Commits go to the write-ahead log and are synced by `durable`; checkpoints are synced as ever.
     database.exec('PRAGMA synchronous = NORMAL');
@@ -203,7 +215,7 @@ export class SqliteNodeStoreWriter implements NodeStoreWriter {
   #rollback(transaction: NodeStoreTransaction): void {
     if (this.#open !== transaction) return;
     this.#open = undefined;
-    this.#database.exec('ROLLBACK');
+    if (this.#database.isInTransaction) this.#database.exec('ROLLBACK');
   }
 
   /** Takes damaged entries out and lets the digest show it. */
@@ -250,7 +262,17 @@ export class SqliteNodeStoreWriter implements NodeStoreWriter {
       return;
     }
     this.#unscrubbedSince = undefined;
-    if (this.#open || !this.#database.checkpoint()) this.#scrubSoon();
+    if (this.#open || !this.#checkpoint()) this.#scrubSoon();
+  }
+
+  /** Called by a timer: a disk that is full must not end the node, which goes on with what it has. */
+  #checkpoint(): boolean {
+    try {
+      return this.#database.checkpoint();
+    } catch (error) {
+      this.#logger.error({ err: error }, 'what was deleted is not overwritten yet');
+      return false;
+    }
   }
 
   #createRow(key: NodeKey): SnapshotRow {

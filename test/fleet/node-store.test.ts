@@ -18,11 +18,16 @@ import {
   SnapshotMismatchError,
 } from '../../data-plane/store/errors.js';
 import { hostHash } from '../../data-plane/store/host-bindings.js';
+import { openNodeKey } from '../../data-plane/store/node-key.js';
 import type { NodeStoreReader, NodeStoreWriter } from '../../data-plane/store/node-store.js';
 import { openNodeStoreWriter } from '../../data-plane/store/open-node-store.js';
-import { openNodeStoreReader } from '../../data-plane/store/open-node-store-reader.js';
+import { openNodeStoreReader, storePath } from '../../data-plane/store/open-node-store-reader.js';
+import { OrderlyEnd } from '../../data-plane/store/orderly-end.js';
 import { bindingByHash } from '../../data-plane/store/schema.js';
+import { SqliteNodeStoreWriter } from '../../data-plane/store/sqlite-node-store-writer.js';
+import { WriteAheadLog } from '../../data-plane/store/write-ahead-log.js';
 import type { SnapshotEntry } from '../../shared/snapshot.js';
+import { openSqlite } from '../../shared/sqlite.js';
 import { builtFile } from '../support/built-file.js';
 import { apiId, certificateId } from '../support/gateway-fixtures.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
@@ -50,6 +55,23 @@ function openStore(dataDirectory: string): { writer: NodeStoreWriter; reader: No
     writer.close();
   });
   return { writer, reader };
+}
+
+/** Opens the store with a disk that takes `pages` of 4 KB at most, until it is given more. */
+function openStoreOnFullDisk(dataDirectory: string, pages: number) {
+  const path = storePath(dataDirectory);
+  const database = openSqlite({ path });
+  const writer = new SqliteNodeStoreWriter({
+    database,
+    key: openNodeKey(dataDirectory),
+    log: new WriteAheadLog(`${path}-wal`),
+    end: new OrderlyEnd(path),
+    logger,
+  });
+  onTestFinished(() => writer.close());
+  const limit = (max: number) => database.exec(`PRAGMA max_page_count = ${max}`);
+  limit(pages);
+  return { writer, limit };
 }
 
 const emptyStore = async () => openStore(await temporaryDirectory());
@@ -154,6 +176,18 @@ describe('node store: applying', () => {
     refused('empty', 6, [certificateEntry(1), pluginEntry(1, 1, 1)]);
     expect([writer.revision, writer.digest]).toEqual([5, digest]);
     expect(boundCertificate(reader, 'host-1.test')).toBe(certificateId(1));
+  });
+
+  it('keeps the last snapshot on a full disk, says why, and goes on once there is room', async () => {
+    const { writer, limit } = openStoreOnFullDisk(await temporaryDirectory(), 40);
+    const first = [apiEntry(1), certificateEntry(1), pluginEntry(1, 1, 1)];
+    writer.apply(delta('empty', 5, first));
+    const many = Array.from({ length: 500 }, (_, n) => apiEntry(100 + n));
+    const digest = writer.digest;
+    expect(() => writer.apply(delta(5, 6, many))).toThrow(/full/);
+    expect([writer.revision, writer.digest]).toEqual([5, digest]);
+    limit(10_000);
+    expect(writer.apply(delta(5, 6, many)).revision).toBe(6);
   });
 
   it('shows readers the old snapshot until a full one is complete', async () => {
