@@ -112,6 +112,7 @@ async function start(
   const ackHistory = new AckHistory(clusterDatabase, {
     retentionMs: config.ackRetentionMs,
     clock,
+    logger,
   });
   closing.add(() => ackHistory.flush());
   const registry = new NodeRegistry({ ...config, members, history: ackHistory, clock, logger });

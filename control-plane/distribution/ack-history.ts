@@ -1,3 +1,4 @@
+import type { Logger } from '../../shared/logger.js';
 import type { Revision } from '../../shared/revision.js';
 import type { RejectedEntry } from '../../shared/snapshot.js';
 import type { SqliteDatabase, SqliteStatement } from '../../shared/sqlite.js';
@@ -26,6 +27,7 @@ export interface AckHistoryOptions {
   /** How far back `at` answers; what is older is dropped. */
   readonly retentionMs: number;
   readonly clock: Clock;
+  readonly logger: Logger;
 }
 
 /**
@@ -64,7 +66,7 @@ export class AckHistory {
 
   record(ack: RecordedAck): void {
     this.#pending.push(ack);
-    this.#timer ??= setTimeout(() => this.flush(), flushDelayMs).unref();
+    this.#timer ??= setTimeout(() => this.#flushByItself(), flushDelayMs).unref();
   }
 
   /** The last acknowledgement of a node up to a time; `undefined` for one that lies too far back. */
@@ -91,6 +93,16 @@ export class AckHistory {
     // Written by `flush` from values of this type.
     const stored = rejections === null ? [] : (JSON.parse(rejections) as RejectedEntry[]);
     return { nodeId: node_id, ackedAt, revision, digest, rejections: stored };
+  }
+
+  /** The fleet is fed on, whatever becomes of its history. */
+  #flushByItself(): void {
+    const acks = this.#pending.length;
+    try {
+      this.flush();
+    } catch (error) {
+      this.#options.logger.error({ err: error, acks }, 'acknowledgements are lost to the history');
+    }
   }
 
   flush(): void {

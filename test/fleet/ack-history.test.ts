@@ -6,6 +6,7 @@ import { revision } from '../../shared/revision.js';
 import type { RejectedEntry } from '../../shared/snapshot.js';
 import { certificateId } from '../support/gateway-fixtures.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
+import { recordingLogger } from './snapshot-fixtures.js';
 
 const retentionMs = 1_000;
 const rejected = (n: number): RejectedEntry => ({
@@ -18,10 +19,13 @@ async function openHistory() {
   const database = openClusterDatabase(join(await temporaryDirectory(), 'cluster.sqlite'));
   onTestFinished(() => database.close());
   let now = 0;
-  const history = new AckHistory(database, { retentionMs, clock: () => now });
+  const logger = recordingLogger();
+  const history = new AckHistory(database, { retentionMs, clock: () => now, logger });
   onTestFinished(() => history.close());
   return {
     history,
+    database,
+    logger,
     /** Time `n` is when the node acknowledges revision `n`. */
     ack(n: number, rejections: readonly RejectedEntry[] = [], nodeId = 'a') {
       now = n;
@@ -80,4 +84,13 @@ it('stays as large as it is under changes without end', async () => {
     if (n % 500 === 0) expect(kept().length).toBeLessThanOrEqual(retentionMs / 10 + 60);
   }
   expect(kept().length).toBeLessThanOrEqual(retentionMs / 10 + 12);
+});
+
+it('says so where it can not write, and ends nothing else', async () => {
+  const { ack, database, logger } = await openHistory();
+  database.exec('DROP TABLE ack');
+  ack(1);
+  await expect
+    .poll(() => logger.lines.map(({ message }) => message), { timeout: 5_000 })
+    .toEqual(['acknowledgements are lost to the history']);
 });

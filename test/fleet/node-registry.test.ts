@@ -94,7 +94,11 @@ async function startRegistry() {
     now += 1;
     return now;
   };
-  const history = new AckHistory(database, { retentionMs: 600_000, clock: Date.now });
+  const history = new AckHistory(database, {
+    retentionMs: 600_000,
+    clock: Date.now,
+    logger: silentLogger,
+  });
   onTestFinished(() => history.close());
   const parts = { members, history, pluginsAvailable: ['ssl'], clock, logger: silentLogger };
   return { registry: new NodeRegistry(parts), control, history };

@@ -176,7 +176,11 @@ export async function feedFrom<Control extends ControlState, Vault extends KeyVa
   const state = () => control.state;
   const tokens = new JoinTokens(await openGrants(directory));
   const members = setup.members ?? new ClusterMembers({ tokens, state, execute });
-  const history = new AckHistory(database, { retentionMs: 60 * minuteMs, clock: now });
+  const history = new AckHistory(database, {
+    retentionMs: 60 * minuteMs,
+    clock: now,
+    logger,
+  });
   const registry = new NodeRegistry({
     members,
     history,
