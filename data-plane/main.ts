@@ -16,6 +16,7 @@ import { openDefaultCertificate } from './open-default-certificate.js';
 import type { ServingSettings } from './serving/messages.js';
 import { snapshotApplier } from './snapshot/apply-snapshot.js';
 import { joinCluster } from './snapshot/join-cluster.js';
+import { readIdentity } from './snapshot/node-identity.js';
 import { type ControlPlaneLink, connectToControlPlane } from './snapshot/subscriber.js';
 import { startNodeStatusServer } from './status/node-status-server.js';
 import type { NodeStoreWriter } from './store/node-store.js';
@@ -42,12 +43,15 @@ async function start(
   const dataDirectory = config.dataDir;
   closing.add(holdDataDirectory(dataDirectory));
   const nodeName = config.nodeName ?? hostname();
-  const identity = await joinCluster({
-    dataDirectory,
-    addresses: config.controlPlanes,
-    token: joinTokenOf(config),
-    nodeName,
-  });
+  // Who has joined needs no token, whose file may be gone by then.
+  const identity =
+    (await readIdentity(dataDirectory)) ??
+    (await joinCluster({
+      dataDirectory,
+      addresses: config.controlPlanes,
+      token: joinTokenOf(config),
+      nodeName,
+    }));
 
   const store = openNodeStoreWriter({ dataDirectory }, logger);
   closing.add(() => store.close());

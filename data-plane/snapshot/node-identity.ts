@@ -57,7 +57,9 @@ export async function readIdentity(dataDirectory: string): Promise<NodeIdentity 
   if (text === undefined) return undefined;
   const identity = unsealIdentity(text, openNodeKey(dataDirectory));
   if (identity === undefined) {
-    throw new NodeIdentityError(`${path} is damaged: remove it and join again`);
+    throw new NodeIdentityError(
+      `${path} is damaged, or was written under another node.key: put that back, or remove ${path} and join again`,
+    );
   }
   return identity;
 }

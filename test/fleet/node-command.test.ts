@@ -1,10 +1,11 @@
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { nodeCommand } from '../../cli/commands/node.js';
 import { addNodeRoutes } from '../../control-plane/admin-api/routes/nodes.js';
 import { readIdentity } from '../../data-plane/snapshot/node-identity.js';
 import { startAdmin } from '../support/admin-server.js';
 import { openStores, startControlPlane } from '../support/control-plane.js';
+import { GatewayProcess } from '../support/gateway-process.js';
 import { temporaryDirectory } from '../support/temporary-directory.js';
 import { feedFrom } from './test-cluster.js';
 
@@ -41,6 +42,15 @@ describe('signet node', () => {
     const nodeId = (await readIdentity(dataDirectory))?.nodeId ?? expect.fail('no identity');
     expect(joined).toBe(`joined as ${nodeId}\n`);
     expect(await signetNode('list', '--admin', admin.url)).toContain('edge');
+    // Spent, it may be thrown away: the node has no use for it any more.
+    await rm(tokenFile);
+    const tokenFlags = ['--join-token-path', tokenFile, '--workers', '1'];
+    const node = await GatewayProcess.start({
+      command: 'data-plane',
+      dataDir: dataDirectory,
+      flags: [...flags, ...tokenFlags],
+    });
+    expect(await node.stop()).toBe(0);
     expect(await signetNode('revoke', 'edge', '--admin', admin.url)).toBe('edge is revoked\n');
     expect(await signetNode('list', '--admin', admin.url)).not.toContain('edge');
   });
