@@ -66,7 +66,7 @@ function nextSteps(listening: readonly Listening[]): string[] {
     '',
     `  curl -X POST http://${admin}/apis -d name=demo -d request_host=demo.test -d upstream_url=http://127.0.0.1:3000`,
     `  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 90 -subj /CN=demo.test -addext subjectAltName=DNS:demo.test -keyout demo.key -out demo.pem && curl -X POST http://${admin}/apis/demo/plugins --form name=ssl --form config.cert=@demo.pem --form config.key=@demo.key`,
-    `  curl --cacert demo.pem --connect-to demo.test:${tls.port}:${tls.host}:${tls.port} https://demo.test:${tls.port}/`,
+    `  curl --cacert demo.pem --connect-to demo.test:${tls.port}:${formatListenAddress(tls)} https://demo.test:${tls.port}/`,
   ];
 }
 
