@@ -28,31 +28,37 @@ describe('the context budget', () => {
     expect(stats.workerRestarts).toBe(0);
   });
 
-  it('does not bring back an old session with an app that is used again', async () => {
-    const node = await TestNode.start({ settings: { workers: 1, contextBudget: 16 } });
-    const { httpsPort: port } = node;
-    const certificates = await Promise.all(hosts.map((host) => mint(host)));
-    await node.apply(hosts.flatMap((host, n) => node.binding(n, host, certificates[n])));
-    const hello = { port, serverName: 'host-0.test' };
-    const socket = await open(hello);
-    const ticket = new Promise<Buffer>((resolve) => socket.once('session', resolve));
-    await request(socket, 'host-0.test');
-    const session = await ticket;
-    socket.destroy();
-    const useUpBudgets = async () => {
-      for (const serverName of hosts.slice(1)) await handshake({ port, serverName });
-    };
-    await useUpBudgets();
-    const rotated = await mint('host-0.test');
-    await node.bind(0, 'host-0.test', rotated);
-    for (let round = 0; round < 4; round += 1) {
-      expect(await handshake({ ...hello, session })).toEqual({
-        fingerprint256: rotated.fingerprint256,
-        isResumed: false,
-      });
-      await useUpBudgets();
-    }
-  });
+  it.each([
+    ['free', true],
+    ['in use', false],
+  ])(
+    'does not bring back an old session with an app that was %s at the rotation',
+    async (_, isFree) => {
+      const node = await TestNode.start({ settings: { workers: 1, contextBudget: 16 } });
+      const { httpsPort: port } = node;
+      const certificates = await Promise.all(hosts.map((host) => mint(host)));
+      await node.apply(hosts.flatMap((host, n) => node.binding(n, host, certificates[n])));
+      const hello = { port, serverName: 'host-0.test' };
+      const socket = await open(hello);
+      const ticket = new Promise<Buffer>((resolve) => socket.once('session', resolve));
+      await request(socket, 'host-0.test');
+      const session = await ticket;
+      socket.destroy();
+      const useUpBudgets = async () => {
+        for (const serverName of hosts.slice(1)) await handshake({ port, serverName });
+      };
+      if (isFree) await useUpBudgets();
+      const rotated = await mint('host-0.test');
+      await node.bind(0, 'host-0.test', rotated);
+      for (let round = 0; round < 4; round += 1) {
+        expect(await handshake({ ...hello, session })).toEqual({
+          fingerprint256: rotated.fingerprint256,
+          isResumed: false,
+        });
+        await useUpBudgets();
+      }
+    },
+  );
 
   it('leaves a long answer alone while generations come and go', async () => {
     const node = await TestNode.start({ settings: { workers: 1, contextBudget: 16 } });
