@@ -7,20 +7,12 @@ import type { AppliedChanges } from '../store/node-store.js';
 import type { ServingCommand, ServingReport, ServingSettings } from './messages.js';
 import { PendingReplies } from './pending-replies.js';
 import { logPrintedLines } from './printed-lines.js';
+import { servingEnvironment, servingFlags } from './process-start.js';
 import type { ServingStats } from './serving-stats.js';
 import { SocketDirectory } from './socket-directory.js';
 
 const servingFile = fileURLToPath(new URL('./main.js', import.meta.url));
-/** Request line and headers of one request; the engine's own limit is 4096. */
-const maxRequestHeadBytes = 65_536;
 const startTimeoutMs = 20_000;
-/**
- * V8 lets each thread's young generation grow to three times 16 MB, with what a busy minute leaves
- * behind. At 4 a handshake and its request cost the same.
- */
-const maxSemiSpaceMb = 4;
-/** Freed blocks that glibc keeps of each size, for each thread. */
-const keptBlocks = 127;
 /** A worker that does not come back from a change for so long never will. */
 const applyTimeoutMs = 30_000;
 
@@ -45,18 +37,8 @@ export class ServingChild {
       // The last is `servingLogFd`, and leads to our own standard error.
       stdio: ['ignore', 'ignore', 'pipe', 'ipc', 2],
       serialization: 'json',
-      execArgv: [...process.execArgv, `--max-semi-space-size=${maxSemiSpaceMb}`],
-      // Read once, when the engine is loaded: a worker's environment would come too late.
-      env: {
-        // glibc gives each new thread an arena of its own and hardly ever returns one to the system: what
-        // a worker leaves behind would stay beside its successor's. With so many they share it.
-        MALLOC_ARENA_MAX: `${settings.workers}`,
-        // A handshake allocates and frees far more small blocks than the 7 of a size that a thread keeps
-        // beside its arena; with these it takes 2 to 3 % less CPU. At most 4 MB a thread.
-        GLIBC_TUNABLES: `glibc.malloc.tcache_count=${keptBlocks}`,
-        ...inherited(),
-        UWS_HTTP_MAX_HEADERS_SIZE: `${maxRequestHeadBytes}`,
-      },
+      execArgv: [...process.execArgv, ...servingFlags],
+      env: servingEnvironment(settings.workers, inherited()),
     });
     this.#child = child;
     if (child.stderr) logPrintedLines(child.stderr, logger.child({ serving: child.pid }));

@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { ProxyCounters } from '../../../data-plane/proxy/gateway.js';
 import { isExpectedLine } from '../../../data-plane/serving/printed-lines.js';
+import { servingEnvironment, servingFlags } from '../../../data-plane/serving/process-start.js';
 import type { GatewayProcessOptions } from './gateway-process.js';
 
 export interface LogLine {
@@ -48,9 +49,9 @@ export class TestGateway {
     // The engine prints to standard output, and a full pipe would stop it.
     const child = fork(script, [JSON.stringify(options)], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      // As a node's serving process has it: it bounds what garbage may hold.
-      execArgv: [...process.execArgv, '--max-semi-space-size=4'],
-      env: { ...process.env, UWS_HTTP_MAX_HEADERS_SIZE: '65536' },
+      // As a node starts a serving process with one worker: it decides on what memory is kept.
+      execArgv: [...process.execArgv, ...servingFlags],
+      env: servingEnvironment(1, process.env),
     });
     if (child.stderr !== null) {
       createInterface({ input: child.stderr }).on('line', (line) => {
