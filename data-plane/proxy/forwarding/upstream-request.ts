@@ -3,7 +3,7 @@ import type { Match } from '../../routing/route-table.js';
 import type { UpstreamTarget } from '../../routing/upstream-target.js';
 import type { Downstream } from '../client/downstream.js';
 import type { RequestHead } from '../client/request-head.js';
-import type { TrustedProxies } from '../trusted-proxies.js';
+import type { ForwardedClient, TrustedProxies } from '../trusted-proxies.js';
 import type { WebSocketOffer } from '../web-socket/web-socket-offer.js';
 import { forwardedBy } from './forwarded.js';
 
@@ -72,7 +72,8 @@ function hostFor({ head, match, target }: UpstreamRequestOptions): string {
 function forwardingFields(options: UpstreamRequestOptions): string {
   const { head, match, downstream, peer, trusted, viaName, requestId } = options;
   const { fields } = head;
-  const client = trusted.clientOf(peer, fields.forwardedFor);
+  // Where nothing was told, nobody's word has to be weighed: a list of trusted networks is slow to ask.
+  const client = tellsOfHops(fields) ? trusted.clientOf(peer, fields.forwardedFor) : firstHop(peer);
   let text = `x-real-ip: ${client.address}\r\nx-forwarded-for: ${client.chain}\r\nx-forwarded-proto: ${downstream.scheme}\r\nx-forwarded-port: ${downstream.port}\r\n`;
   const host = forwardedHost(match, head, client.isTrusted);
   if (host !== undefined) text += `x-forwarded-host: ${host}\r\n`;
@@ -83,6 +84,19 @@ function forwardingFields(options: UpstreamRequestOptions): string {
   const forwarded = forwardedBy(hop, toldBefore);
   const hopsBefore = fields.via === undefined ? '' : `${fields.via}, `;
   return `${text}forwarded: ${forwarded}\r\nvia: ${hopsBefore}1.1 ${viaName}\r\nx-request-id: ${requestId}\r\n`;
+}
+
+function tellsOfHops(fields: RequestHead['fields']): boolean {
+  return (
+    fields.forwardedFor !== undefined ||
+    fields.forwardedHost !== undefined ||
+    fields.forwardedPrefix !== undefined ||
+    fields.forwarded !== undefined
+  );
+}
+
+function firstHop(peer: string): ForwardedClient {
+  return { address: peer, chain: peer, isTrusted: false, isConfigured: false };
 }
 
 function forwardedHost(match: Match, head: RequestHead, isTrusted: boolean): string | undefined {
