@@ -3,7 +3,7 @@ import type { NodeHealth } from '../shared/snapshot-protocol.js';
 import type { ServingStats } from './serving/serving-stats.js';
 
 export interface NodeHealthOptions {
-  /** Of all serving processes together. */
+  /** Of all serving processes together; those that hang hold it up no longer than for a moment. */
   readonly stats: () => Promise<ServingStats>;
   readonly workersWanted: number;
   /** Whether the node has a snapshot to serve from. */
@@ -12,15 +12,12 @@ export interface NodeHealthOptions {
 }
 
 const refreshMs = 1_000;
-/** Serving processes that have not answered for so long do not serve either, whatever they said before. */
-const silentMs = 5_000;
 
 /** What the node says of itself with every sign of life: gathered each second from its processes. */
 export class NodeHealthReport {
   readonly #options: NodeHealthOptions;
   readonly #timer: NodeJS.Timeout;
   #stats: ServingStats | undefined;
-  #answeredAt = Number.NEGATIVE_INFINITY;
   #isAsking = false;
   #told: NodeHealth | undefined;
   #changed: () => void = () => {};
@@ -31,11 +28,10 @@ export class NodeHealthReport {
     this.#timer.unref();
   }
 
-  /** As of the last second; without workers if the processes fell silent. */
+  /** As of the last second. */
   get current(): NodeHealth {
     const { workersWanted, hasSnapshot } = this.#options;
-    const isSilent = performance.now() - this.#answeredAt > silentMs;
-    const workers = isSilent ? 0 : (this.#stats?.workers ?? 0);
+    const workers = this.#stats?.workers ?? 0;
     const ready = workers > 0 && hasSnapshot();
     if (this.#stats === undefined) return { workers, workersWanted, ready };
     const { connectionsActive, connectionsAccepted, requestsActive, requestsTotal } = this.#stats;
@@ -68,7 +64,6 @@ export class NodeHealthReport {
     this.#isAsking = true;
     try {
       this.#stats = await this.#options.stats();
-      this.#answeredAt = performance.now();
     } catch (error) {
       this.#options.logger.warn({ err: error }, 'the serving processes did not tell their state');
     } finally {

@@ -17,6 +17,8 @@ export interface SupervisorOptions {
   /** Serving processes that share the ports; with two or more, one may die and clients go on. */
   readonly processes: number;
   readonly logger: Logger;
+  /** See `ServingChildOptions`. */
+  readonly silenceTimeoutMs?: number;
 }
 
 /** Where clients reach the node, ports as they came out. */
@@ -105,6 +107,7 @@ export class Supervisor {
     }
   }
 
+  /** Of all processes: one that hangs holds nobody up, and counts as serving nothing after a while. */
   async stats(): Promise<ServingStats> {
     const each = await Promise.all(this.#everyChild((child) => child.stats()));
     return sumStats(each.filter((stats) => stats !== undefined));
@@ -132,15 +135,17 @@ export class Supervisor {
   }
 
   #launch(slot: number): ServingChild {
-    const child = new ServingChild(
+    const { processes, logger, silenceTimeoutMs } = this.#options;
+    const child = new ServingChild({
       slot,
-      {
+      settings: {
         ...this.#settings,
-        isSharingPorts: this.#options.processes > 1,
+        isSharingPorts: processes > 1,
         rejected: this.#rejected,
       },
-      this.#options.logger,
-    );
+      logger,
+      ...(silenceTimeoutMs !== undefined && { silenceTimeoutMs }),
+    });
     this.#children.set(slot, child);
     return child;
   }

@@ -4,6 +4,7 @@ import type { LogLevel } from '../../shared/config-schema.js';
 import type { Logger } from '../../shared/logger.js';
 import type { RejectedEntry } from '../../shared/snapshot.js';
 import type { AppliedChanges } from '../store/node-store.js';
+import { HeardStats } from './heard-stats.js';
 import type { ServingCommand, ServingReport, ServingSettings } from './messages.js';
 import { PendingReplies } from './pending-replies.js';
 import { logPrintedLines } from './printed-lines.js';
@@ -15,6 +16,19 @@ const servingFile = fileURLToPath(new URL('./main.js', import.meta.url));
 const startTimeoutMs = 20_000;
 /** A worker that does not come back from a change for so long never will. */
 const applyTimeoutMs = 30_000;
+/** Nor does a process that does not say how it is: a thread of it spins, or it was stopped. */
+const defaultSilenceTimeoutMs = 30_000;
+/** Of any of these: to hear the answers that came while the supervisor itself could not run. */
+const lastLookMs = 1_000;
+
+export interface ServingChildOptions {
+  /** Its place among the node's serving processes. */
+  readonly slot: number;
+  readonly settings: Omit<ServingSettings, 'socketDirectory'>;
+  readonly logger: Logger;
+  /** After how long without an answer it is ended. Default 30,000. */
+  readonly silenceTimeoutMs?: number;
+}
 
 /** The supervisor's side of one serving process, from fork to end. */
 export class ServingChild {
@@ -23,14 +37,22 @@ export class ServingChild {
   /** How it ended. Never rejects. */
   readonly ended: Promise<string>;
   readonly #child: ChildProcess;
+  readonly #logger: Logger;
   readonly #applied = new PendingReplies<readonly RejectedEntry[] | undefined>(undefined);
   readonly #stats = new PendingReplies<ServingStats | undefined>(undefined);
+  readonly #heard: HeardStats;
   readonly #restarted = new PendingReplies<void>(undefined);
   #becameReady: () => void = () => {};
   #failure: string | undefined;
 
-  /** @param slot its place among the node's serving processes. */
-  constructor(slot: number, settings: Omit<ServingSettings, 'socketDirectory'>, logger: Logger) {
+  constructor(options: ServingChildOptions) {
+    const { slot, settings, logger, silenceTimeoutMs = defaultSilenceTimeoutMs } = options;
+    this.#logger = logger;
+    this.#heard = new HeardStats(() => {
+      const answer = this.#stats.request((id) => this.#send({ kind: 'stats', id }));
+      this.#killUnlessIn(silenceTimeoutMs, answer, 'said nothing of itself');
+      return answer;
+    });
     const sockets = new SocketDirectory(settings.dataDirectory, slot);
     const child = fork(servingFile, [], {
       // The engine prints on standard output, from C++, and would block on a pipe that nobody reads.
@@ -61,7 +83,7 @@ export class ServingChild {
     this.ready.catch(() => undefined); // whoever awaits it hears of it, and `ended` always does
     child.on('message', (message) => this.#hear(message as ServingReport)); // only our own program writes there
     this.#send({ kind: 'start', settings: { ...settings, socketDirectory: sockets.path } });
-    this.#killUnlessIn(startTimeoutMs, this.ready);
+    this.#killUnlessIn(startTimeoutMs, this.ready, 'did not start');
   }
 
   get pid(): number | undefined {
@@ -71,7 +93,7 @@ export class ServingChild {
   /** @returns `undefined` if it ended before it had an answer. */
   apply(changes: AppliedChanges): Promise<readonly RejectedEntry[] | undefined> {
     const proved = this.#applied.request((id) => this.#send({ kind: 'apply', id, changes }));
-    this.#killUnlessIn(applyTimeoutMs, proved);
+    this.#killUnlessIn(applyTimeoutMs, proved, 'did not come back from a change');
     // One that starts serves nobody until it listens.
     return this.ready.then(
       () => proved,
@@ -79,8 +101,12 @@ export class ServingChild {
     );
   }
 
+  /**
+   * What it says of itself; see `HeardStats`. To be asked regularly: a question without an answer is what
+   * ends a process that hangs.
+   */
   stats(): Promise<ServingStats | undefined> {
-    return this.#stats.request((id) => this.#send({ kind: 'stats', id }));
+    return this.#heard.read();
   }
 
   restartWorkers(): Promise<void> {
@@ -94,7 +120,7 @@ export class ServingChild {
   /** Lets requests under way end. Resolves when the process has ended. */
   async drain(timeoutMs: number): Promise<void> {
     this.#send({ kind: 'drain' });
-    this.#killUnlessIn(timeoutMs, this.ended);
+    this.#killUnlessIn(timeoutMs, this.ended, 'did not drain');
     await this.ended;
   }
 
@@ -103,8 +129,15 @@ export class ServingChild {
     await this.ended;
   }
 
-  #killUnlessIn(ms: number, done: Promise<unknown>): void {
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), ms);
+  #killUnlessIn(ms: number, done: Promise<unknown>, reason: string): void {
+    const kill = () => {
+      this.#logger.error({ pid: this.pid, reason, ms }, 'a serving process is killed');
+      this.#child.kill('SIGKILL');
+    };
+    // In two steps: after a pause of the whole machine timers come before the messages that wait.
+    let timer = setTimeout(() => {
+      timer = setTimeout(kill, lastLookMs);
+    }, ms - lastLookMs);
     const stop = () => clearTimeout(timer);
     done.then(stop, stop);
   }

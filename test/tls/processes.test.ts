@@ -2,8 +2,9 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { eventually } from '../support/eventually.js';
 import { isRunning } from '../support/is-running.js';
 import { fullRun } from '../support/run-scope.js';
@@ -76,6 +77,54 @@ describe('processes and workers', () => {
     if (fullRun) console.info({ backAfterMs, faults });
   }, 600_000);
 
+  it.each([
+    ['is stopped', 1, 'SIGSTOP'],
+    ['spins in a worker', 2, 'SIGPWR'],
+  ] as const)(
+    'are replaced when one %s, and hide nothing of the others',
+    async (_what, workers, signal) => {
+      const { node, certificate } = await served({
+        processes: 2,
+        silenceTimeoutMs: 8_000,
+        settings: { workers },
+      });
+      const wanted = 2 * workers;
+      await eventually(
+        async () => {
+          expect((await node.supervisor.stats()).workers).toBe(wanted);
+        },
+        { withinMs: 8_000 },
+      );
+      const [pid = 0, other] = node.supervisor.pids;
+      process.kill(pid, signal);
+      onTestFinished(() => {
+        if (node.supervisor.pids.includes(pid)) process.kill(pid, 'SIGKILL');
+      });
+      await eventually(
+        async () => {
+          const askedAt = performance.now();
+          expect((await node.supervisor.stats()).workers).toBe(workers);
+          expect(performance.now() - askedAt).toBeLessThan(2_000);
+          expect(node.supervisor.pids).toContain(pid);
+        },
+        { withinMs: 7_800 },
+      );
+      await eventually(
+        async () => {
+          expect(node.supervisor.pids).not.toContain(pid);
+          expect((await node.supervisor.stats()).workers).toBe(wanted);
+        },
+        { withinMs: 20_000 },
+      );
+      expect(node.supervisor.pids).toContain(other);
+      expect(node.supervisor.restarts).toBe(1);
+      for (let n = 0; n < 8; n += 1) {
+        expect(await leafOf(node.httpsPort, host)).toBe(certificate.fingerprint256);
+      }
+    },
+    60_000,
+  );
+
   it('refuse a port that is taken, and say so', async () => {
     for (const processes of [1, 2]) {
       const { node } = await served({ processes });
@@ -135,6 +184,22 @@ describe('processes and workers', () => {
       { withinMs: 2_000 },
     );
     expect(readdirSync(TMPDIR)).toEqual([]);
+  });
+
+  it('outlive a pause of the whole machine', async () => {
+    const dataDirectory = await temporaryDirectory();
+    const parent = fork(resolve('dist/test/tls/support/supervisor-process.js'), [dataDirectory]);
+    onTestFinished(() => void parent.kill('SIGKILL'));
+    const [{ pids }] = (await once(parent, 'message')) as [{ pids: number[] }];
+    const [pid = 0] = pids;
+    process.kill(pid, 'SIGSTOP');
+    await delay(300); // a question waits
+    parent.kill('SIGSTOP');
+    await delay(3_000);
+    process.kill(pid, 'SIGCONT');
+    parent.kill('SIGCONT');
+    await delay(1_500);
+    expect(isRunning(pid)).toBe(true);
   });
 
   it('leave nothing behind for long, killed at once with their supervisor', async () => {

@@ -1,12 +1,13 @@
 import { BroadcastChannel, isMainThread, threadId } from 'node:worker_threads';
 
 /**
- * Loaded into serving processes with NODE_OPTIONS=--import: makes the process's first worker fail on
- * a signal, as a defect would.
+ * Loaded into serving processes with NODE_OPTIONS=--import: makes the process's first worker fail or
+ * hang on a signal, as a defect would.
  */
+type Fault = 'throw' | 'exit' | 'spin';
 type Message =
   | { readonly kind: 'here'; readonly threadId: number }
-  | { readonly kind: 'fail'; readonly threadId: number; readonly how: 'throw' | 'exit' };
+  | { readonly kind: 'fail'; readonly threadId: number; readonly how: Fault };
 
 const channel = new BroadcastChannel('signet-test-faults');
 channel.unref();
@@ -22,19 +23,21 @@ if (isMainThread) {
     const { data } = event as { readonly data: Message };
     if (data.kind === 'here') workers.push(data.threadId);
   };
-  const failFirst = (how: 'throw' | 'exit') => {
+  const failFirst = (how: Fault) => {
     const [first] = workers;
     if (first !== undefined) tell({ kind: 'fail', threadId: first, how });
     else setImmediate(fail); // a process with one worker runs it here
   };
   process.on('SIGUSR2', () => failFirst('throw'));
   process.on('SIGWINCH', () => failFirst('exit'));
+  process.on('SIGPWR', () => failFirst('spin'));
 } else {
   channel.onmessage = (event) => {
     const { data } = event as { readonly data: Message };
     if (data.kind !== 'fail' || data.threadId !== threadId) return;
     setImmediate(() => {
       if (data.how === 'exit') process.exit(3);
+      while (data.how === 'spin');
       fail();
     });
   };

@@ -3,7 +3,7 @@ import { openNodeStoreWriter } from '../../../data-plane/store/open-node-store.j
 import { Supervisor } from '../../../data-plane/supervisor.js';
 import { createLogger } from '../../../shared/create-logger.js';
 
-/** A supervisor in a process of its own, to be killed. Argument: its data directory. */
+/** A supervisor in a process of its own, to be killed or stopped. Argument: its data directory. */
 const dataDirectory = process.argv[2] ?? '';
 const logger = createLogger({ level: 'silent', role: 'test' });
 openNodeStoreWriter({ dataDirectory }, logger);
@@ -28,7 +28,9 @@ const supervisor = new Supervisor({
     logLevel: 'silent',
   },
   processes: 1,
+  silenceTimeoutMs: 2_000,
   logger,
 });
 await supervisor.start();
+setInterval(() => void supervisor.stats(), 100).unref();
 process.send?.({ pids: supervisor.pids });

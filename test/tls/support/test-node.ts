@@ -21,6 +21,7 @@ export interface TestNodeOptions {
   readonly settings?: Partial<ServingSettings>;
   readonly processes?: number;
   readonly httpPort?: number;
+  readonly silenceTimeoutMs?: number;
 }
 
 /** A whole node without its stream: a store that the test writes, and a supervisor that serves it. */
@@ -71,6 +72,9 @@ export class TestNode {
         ...options.settings,
       },
       processes: options.processes ?? 1,
+      ...(options.silenceTimeoutMs !== undefined && {
+        silenceTimeoutMs: options.silenceTimeoutMs,
+      }),
       logger,
     });
     const store = openNodeStoreWriter({ dataDirectory }, logger);
