@@ -71,7 +71,7 @@ function openStoreOnFullDisk(dataDirectory: string, pages: number) {
   onTestFinished(() => writer.close());
   const limit = (max: number) => database.exec(`PRAGMA max_page_count = ${max}`);
   limit(pages);
-  return { writer, limit };
+  return { writer, database, limit };
 }
 
 const emptyStore = async () => openStore(await temporaryDirectory());
@@ -286,6 +286,35 @@ describe('node store: while certificates keep changing', () => {
       if (n < 34) expect(filesHold(dataDirectory, sealedKey)).toBe(true);
       vi.advanceTimersByTime(900);
     }
+    expect(filesHold(dataDirectory, sealedKey)).toBe(false);
+  });
+});
+
+describe('node store: what cannot be overwritten for now', () => {
+  afterEach(() => void vi.useRealTimers());
+
+  it('is tried again until it can, and keeps nothing from being stored meanwhile', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    const dataDirectory = await temporaryDirectory();
+    const { writer, database } = openStoreOnFullDisk(dataDirectory, 10_000);
+    writer.apply(delta('empty', 5, [apiEntry(1), certificateEntry(1), pluginEntry(1, 1, 1)]));
+    const sealedKey = sealedKeyInFile(dataDirectory);
+    writer.apply(delta(5, 6, [certificateEntry(2), pluginEntry(1, 1, 2)], [certificateKey(1)]));
+    const full = new Error('database or disk is full');
+    const checkpoint = vi.spyOn(database, 'checkpoint').mockImplementation(() => {
+      throw full;
+    });
+    writer.settle({ revision: at(6), keepLastGood: [] });
+    // What a timer throws would come out of here, as it would end the process.
+    vi.advanceTimersByTime(3_500);
+    expect(checkpoint).toHaveBeenCalledTimes(3);
+    expect(
+      logger.lines.filter(({ fields }) => 'err' in fields && fields.err === full),
+    ).toHaveLength(3);
+    expect(filesHold(dataDirectory, sealedKey)).toBe(true);
+    expect(writer.apply(delta(6, 7, [apiEntry(2)])).revision).toBe(7);
+    checkpoint.mockRestore();
+    vi.advanceTimersByTime(1_000);
     expect(filesHold(dataDirectory, sealedKey)).toBe(false);
   });
 });
