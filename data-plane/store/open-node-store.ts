@@ -8,17 +8,24 @@ import { OrderlyEnd } from './orderly-end.js';
 import { SqliteNodeStoreWriter, UnusableStoreError } from './sqlite-node-store-writer.js';
 import { WriteAheadLog } from './write-ahead-log.js';
 
+export interface WriterOptions extends NodeStoreOptions {
+  /** For jitter; default `Math.random`. */
+  readonly random?: () => number;
+}
+
 /**
  * Opens the node's store for its one writer. What is there and can't be used (torn, of a later
  * version, under a lost key) is removed: it is a copy, and the control plane sends it again.
  * @throws NodeKeyError if the node's key file is unusable.
  */
-export function openNodeStoreWriter(options: NodeStoreOptions, logger: Logger): NodeStoreWriter {
-  const { dataDirectory } = options;
+export function openNodeStoreWriter(
+  { dataDirectory, random = Math.random }: WriterOptions,
+  logger: Logger,
+): NodeStoreWriter {
   mkdirSync(dataDirectory, { recursive: true, mode: 0o700 });
   const key = openNodeKey(dataDirectory);
   try {
-    return openWriter(dataDirectory, key, logger);
+    return openWriter({ dataDirectory, random }, key, logger);
   } catch (error) {
     const isUseless =
       isSqliteDamage(error) ||
@@ -32,11 +39,15 @@ export function openNodeStoreWriter(options: NodeStoreOptions, logger: Logger): 
     for (const suffix of ['', '-wal', '-shm']) {
       rmSync(storePath(dataDirectory) + suffix, { force: true });
     }
-    return openWriter(dataDirectory, key, logger);
+    return openWriter({ dataDirectory, random }, key, logger);
   }
 }
 
-function openWriter(dataDirectory: string, key: NodeKey, logger: Logger): NodeStoreWriter {
+function openWriter(
+  { dataDirectory, random }: Required<WriterOptions>,
+  key: NodeKey,
+  logger: Logger,
+): NodeStoreWriter {
   const path = storePath(dataDirectory);
   const end = new OrderlyEnd(path);
   const isAsItWasClosed = end.take();
@@ -46,7 +57,7 @@ function openWriter(dataDirectory: string, key: NodeKey, logger: Logger): NodeSt
       throw new UnusableStoreError('the node store is damaged');
     }
     const log = new WriteAheadLog(`${path}-wal`);
-    return new SqliteNodeStoreWriter({ database, key, log, end, logger });
+    return new SqliteNodeStoreWriter({ database, key, log, end, random, logger });
   } catch (error) {
     database.close();
     throw error;

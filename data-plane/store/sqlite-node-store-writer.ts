@@ -38,9 +38,10 @@ interface SnapshotRow {
 const keyCheckName = 'signet node store';
 /**
  * Rotations come in bursts; one checkpoint after a burst is enough to bring erased bytes off the disk, and
- * one in half a minute while it lasts: it holds snapshots up for some writes through to the disk.
+ * one in half a minute while it lasts: it holds snapshots up for some writes through to the disk. A fleet's
+ * nodes all see the same burst and would hold up together: each goes by a time of its own.
  */
-const scrubDelayMs = { afterLast: 1000, afterFirst: 30_000 };
+const scrubDelayMs = { afterLast: 1000, afterFirst: { least: 20_000, most: 30_000 } };
 /** How often the verifier looks whether the snapshot that is being written is complete. */
 const openPollMs = 20;
 /** 40 MB: half a minute of it. By SQLite's own default of 4 MB, every few seconds a commit would wait. */
@@ -52,6 +53,8 @@ export interface NodeStoreWriterOptions {
   /** Of the database. */
   readonly log: WriteAheadLog;
   readonly end: OrderlyEnd;
+  /** From 0 to 1, as `Math.random`; for jitter. */
+  readonly random: () => number;
   readonly logger: Logger;
 }
 
@@ -59,6 +62,7 @@ export class SqliteNodeStoreWriter implements NodeStoreWriter {
   readonly #database: SqliteDatabase;
   readonly #log: WriteAheadLog;
   readonly #end: OrderlyEnd;
+  readonly #random: () => number;
   readonly #logger: Logger;
   readonly #parts: StoreParts;
   readonly #row: SqliteStatement<SnapshotRow>;
@@ -67,15 +71,16 @@ export class SqliteNodeStoreWriter implements NodeStoreWriter {
   #open: NodeStoreTransaction | undefined;
   #isClosed = false;
   #scrub: NodeJS.Timeout | undefined;
-  /** Since when the write-ahead log holds what is to be erased, and the last of it. */
-  #unscrubbedSince: number | undefined;
+  /** When at the latest the write-ahead log, if it holds what is to be erased, has to be cut. */
+  #scrubBy: number | undefined;
   #droppedAt = 0;
 
   /** @throws if the file is damaged or was written under another key: see `openNodeStoreWriter`. */
-  constructor({ database, key, log, end, logger }: NodeStoreWriterOptions) {
+  constructor({ database, key, log, end, random, logger }: NodeStoreWriterOptions) {
     this.#database = database;
     this.#log = log;
     this.#end = end;
+    this.#random = random;
     this.#logger = logger;
     database.migrate(migrations);
     // Commits go to the write-ahead log and are synced by `durable`; checkpoints are synced as ever.
@@ -244,24 +249,24 @@ export class SqliteNodeStoreWriter implements NodeStoreWriter {
   /** SQLite overwrites what it deletes, but the write-ahead log holds it until it is moved and cut. */
   #scrubSoon(): void {
     this.#droppedAt = performance.now();
-    this.#unscrubbedSince ??= this.#droppedAt;
+    const { least, most } = scrubDelayMs.afterFirst;
+    this.#scrubBy ??= this.#droppedAt + least + (most - least) * this.#random();
     // One timer for a burst: one for each change would cost as much as the rows it is about.
     this.#scrub ??= setTimeout(() => this.#scrubIfDue(), scrubDelayMs.afterLast).unref();
   }
 
   #scrubIfDue(): void {
     this.#scrub = undefined;
-    const since = this.#unscrubbedSince ?? this.#droppedAt;
     const dueAt = Math.min(
       this.#droppedAt + scrubDelayMs.afterLast,
-      since + scrubDelayMs.afterFirst,
+      this.#scrubBy ?? Number.POSITIVE_INFINITY,
     );
     const waitMs = dueAt - performance.now();
     if (waitMs > 0) {
       this.#scrub = setTimeout(() => this.#scrubIfDue(), Math.ceil(waitMs)).unref();
       return;
     }
-    this.#unscrubbedSince = undefined;
+    this.#scrubBy = undefined;
     if (this.#open || !this.#checkpoint()) this.#scrubSoon();
   }
 
