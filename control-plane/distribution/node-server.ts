@@ -1,8 +1,6 @@
-import { once } from 'node:events';
-import type { Socket } from 'node:net';
-import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { type FrameSocket, frameSocket } from '../../shared/frame-socket.js';
-import { formatListenAddress } from '../../shared/listen-address.js';
+import { formatListenAddress, type ListenAddress } from '../../shared/listen-address.js';
 import type { Logger } from '../../shared/logger.js';
 import { encodeMessage, protocolName } from '../../shared/snapshot-protocol.js';
 import type { Clock } from '../ports/clock.js';
@@ -11,10 +9,12 @@ import type { KeyVault } from '../ports/key-vault.js';
 import type { ClusterCa } from './cluster-ca.js';
 import type { ClusterMembers } from './cluster-members.js';
 import { answerJoin } from './join.js';
+import { Newcomers } from './newcomers.js';
 import type { NodeRegistry } from './node-registry.js';
 import { NodeSession } from './node-session.js';
 import type { SnapshotFeed } from './snapshot-feed.js';
 import { SnapshotEncoder } from './snapshot-messages.js';
+import { openStreamListener } from './stream-listener.js';
 
 export interface NodeServerOptions {
   readonly listen: { readonly host: string; readonly port: number };
@@ -30,6 +30,8 @@ export interface NodeServerOptions {
   readonly logger: Logger;
   /** How often either side gives a sign of life. Default 5000. */
   readonly keepAliveMs?: number;
+  /** How long a handshake may take, and then a join. Default 10,000. */
+  readonly strangerTimeoutMs?: number;
 }
 
 /** The stream's listener: nodes that were admitted get snapshots, others may only join. */
@@ -38,130 +40,98 @@ export interface NodeServer {
   close(): Promise<void>;
 }
 
-/** Peers that have not shown a certificate: so many at a time, and no longer than this. */
+/** Peers that have not shown a certificate: so many at a time, and no longer than `strangerTimeoutMs`. */
 const maxStrangers = 64;
-const strangerTimeoutMs = 10_000;
-const serverPairRenewalMs = 30 * 86_400_000;
 
 export async function startNodeServer(options: NodeServerOptions): Promise<NodeServer> {
-  const { ca, clock, feed, keyVault, listen, logger, members, registry } = options;
-  const encoder = new SnapshotEncoder(feed, keyVault, logger);
-  const sessions = new Map<string, NodeSession>();
-  /** Below TLS: one whose handshake never ends has to go too. */
-  const sockets = new Set<Socket>();
-  let strangers = 0;
-
-  const serve = async (nodeId: string, address: string, connection: FrameSocket) => {
-    const session = new NodeSession({
-      nodeId,
-      address,
-      connection,
-      feed,
-      encoder,
-      registry,
-      version: options.version,
-      keepAliveMs: options.keepAliveMs ?? 5000,
-      renewCertificate: (csrPem) => ca.issueNodeCertificate(csrPem, nodeId, clock()),
-      logger,
-    });
-    sessions.get(nodeId)?.cut('the node connected again');
-    sessions.set(nodeId, session);
-    await session.run();
-    if (sessions.get(nodeId) === session) sessions.delete(nodeId);
-  };
-
-  const meetStranger = async (address: string, connection: FrameSocket) => {
-    strangers += 1;
-    const timer = setTimeout(() => connection.destroy(), strangerTimeoutMs);
-    try {
-      if (strangers > maxStrangers) return connection.destroy();
-      await answerJoin({ connection, address, ca, members, clock, logger });
-    } finally {
-      clearTimeout(timer);
-      strangers -= 1;
-    }
-  };
-
-  const accept = async (socket: TLSSocket) => {
-    const connection = frameSocket(socket);
-    const address = addressOf(socket);
-    if (socket.alpnProtocol !== protocolName) return connection.destroy();
-    const nodeId = authenticatedNode(socket);
-    if (nodeId === undefined) return meetStranger(address, connection);
-    if (!members.isMember(nodeId)) {
-      logger.warn({ nodeId, address }, 'a node that is not admitted was refused');
-      return refuse(connection, 'this node is not admitted, or was revoked: it has to join again');
-    }
-    return serve(nodeId, address, connection);
-  };
-
+  const { ca, clock, listen, logger, registry, strangerTimeoutMs = 10_000 } = options;
+  const peers = new Peers({ ...options, strangerTimeoutMs });
   // Whichever control plane a node was revoked at: it is cut off here as soon as the event is known.
   const unwatch = options.control.onRecorded((events) => {
     for (const { event } of events) {
-      if (event.type === 'NodeAdmitted' || event.type === 'RevisionServed') {
+      const { type } = event;
+      if (type === 'NodeRevoked') peers.revoked(event.data.nodeId);
+      if (type === 'NodeRevoked' || type === 'NodeAdmitted' || type === 'RevisionServed') {
         registry.membersChanged();
       }
-      if (event.type !== 'NodeRevoked') continue;
-      const { nodeId } = event.data;
-      logger.warn({ nodeId }, 'a node was revoked');
-      sessions.get(nodeId)?.cut('this node was revoked');
-      registry.membersChanged();
     }
   });
-  const server = createServer(await tlsOptions(ca, clock()), (socket) => {
-    accept(socket).catch((error: unknown) => {
-      logger.error({ err: error }, 'a connection to the node stream failed');
-      socket.destroy();
-    });
+  const listener = await openStreamListener({
+    listen,
+    ca,
+    clock,
+    logger,
+    handshakeTimeoutMs: strangerTimeoutMs,
+    meet: (socket) => peers.meet(socket),
   });
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  });
-  server.on('tlsClientError', (error, socket) => {
-    logger.debug({ err: error }, 'a handshake on the node stream failed');
-    socket.destroy();
-  });
-  const renewal = setInterval(
-    () => {
-      tlsOptions(ca, clock()).then(
-        (fresh) => server.setSecureContext(fresh),
-        (error: unknown) =>
-          logger.error({ err: error }, "the stream's certificate was not renewed"),
-      );
-    },
-    Math.min(serverPairRenewalMs, 2 ** 31 - 1),
-  ).unref();
-  const port = await startListening(server, listen);
-  logger.info({ host: listen.host, port }, 'waiting for nodes');
-
+  logger.info({ host: listen.host, port: listener.port }, 'waiting for nodes');
   return {
-    port,
-    async close() {
-      clearInterval(renewal);
+    port: listener.port,
+    close() {
       unwatch();
-      const closed = once(server, 'close');
-      server.close();
-      for (const socket of sockets) socket.destroy();
-      await closed;
+      return listener.close();
     },
   };
 }
 
-async function tlsOptions(ca: ClusterCa, now: number): Promise<TlsOptions> {
-  const pair = await ca.issueServerPair(now);
-  return {
-    key: pair.keyPem,
-    // The CA goes along: a node that joins knows it by its fingerprint only.
-    cert: pair.certificatePem + ca.certificatePem,
-    ca: ca.certificatePem,
-    minVersion: 'TLSv1.3',
-    ALPNProtocols: [protocolName],
-    requestCert: true,
-    // Who shows no certificate may join; one that does not hold is refused below.
-    rejectUnauthorized: false,
-    handshakeTimeout: strangerTimeoutMs,
-  };
+/** Tells peers apart once their handshake is over, and holds the sessions of those that are nodes. */
+class Peers {
+  readonly #options: NodeServerOptions & { readonly strangerTimeoutMs: number };
+  readonly #encoder: SnapshotEncoder;
+  readonly #sessions = new Map<string, NodeSession>();
+  readonly #strangers = new Newcomers(maxStrangers);
+
+  constructor(options: NodeServerOptions & { readonly strangerTimeoutMs: number }) {
+    this.#options = options;
+    this.#encoder = new SnapshotEncoder(options.feed, options.keyVault, options.logger);
+  }
+
+  /** Resolves when the connection has ended. */
+  async meet(socket: TLSSocket): Promise<void> {
+    const { members, logger } = this.#options;
+    const connection = frameSocket(socket);
+    if (socket.alpnProtocol !== protocolName) return connection.destroy();
+    const nodeId = authenticatedNode(socket);
+    const { remoteAddress: host = '', remotePort: port = 0 } = socket;
+    if (nodeId === undefined) return this.#join(connection, { host, port });
+    const address = formatListenAddress({ host, port });
+    if (members.isMember(nodeId)) return this.#serve(nodeId, address, connection);
+    logger.warn({ nodeId, address }, 'a node that is not admitted was refused');
+    const reason = 'this node is not admitted, or was revoked: it has to join again';
+    connection.end(encodeMessage({ type: 'refused', reason }));
+  }
+
+  revoked(nodeId: string): void {
+    this.#options.logger.warn({ nodeId }, 'a node was revoked');
+    this.#sessions.get(nodeId)?.cut('this node was revoked');
+  }
+
+  async #join(connection: FrameSocket, from: ListenAddress): Promise<void> {
+    const { ca, members, clock, logger, strangerTimeoutMs } = this.#options;
+    const end = () => connection.destroy();
+    const leave = this.#strangers.enter(from.host, end);
+    const timer = setTimeout(end, strangerTimeoutMs);
+    try {
+      const address = formatListenAddress(from);
+      await answerJoin({ connection, address, ca, members, clock, logger });
+    } finally {
+      clearTimeout(timer);
+      leave();
+    }
+  }
+
+  async #serve(nodeId: string, address: string, connection: FrameSocket): Promise<void> {
+    const { ca, clock, feed, keepAliveMs = 5000, logger, registry, version } = this.#options;
+    const session = new NodeSession({
+      ...{ nodeId, address, connection, feed, registry, version, keepAliveMs, logger },
+      encoder: this.#encoder,
+      renewCertificate: (csrPem) => ca.issueNodeCertificate(csrPem, nodeId, clock()),
+    });
+    this.#sessions.get(nodeId)?.cut('the node connected again');
+    this.#sessions.set(nodeId, session);
+    await session.run();
+    if (this.#sessions.get(nodeId) === session) this.#sessions.delete(nodeId);
+  }
 }
 
 /** The node that the peer's certificate names, if the cluster's CA signed it for a client and it is valid now. */
@@ -169,23 +139,4 @@ function authenticatedNode(socket: TLSSocket): string | undefined {
   if (!socket.authorized) return undefined;
   const names = socket.getPeerX509Certificate()?.subjectAltName ?? '';
   return /^URI:urn:signet:node:([0-9a-f-]{36})$/.exec(names)?.[1];
-}
-
-function addressOf({ remoteAddress = '', remotePort = 0 }: TLSSocket): string {
-  return formatListenAddress({ host: remoteAddress, port: remotePort });
-}
-
-function refuse(connection: FrameSocket, reason: string): void {
-  connection.end(encodeMessage({ type: 'refused', reason }));
-}
-
-async function startListening(
-  server: Server,
-  { host, port }: { readonly host: string; readonly port: number },
-): Promise<number> {
-  server.listen(port, host);
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new TypeError('no TCP address');
-  return address.port;
 }
