@@ -28,6 +28,10 @@ const spellingBudget = 64;
 /** A drain ends before its deadline if no request was under way for this long. */
 const quietMs = 3_000;
 const drainCheckMs = 25;
+/**
+ * Idle, its timer takes 0.2 % of a core. At 100 ms it would take 0.06 %, and see one in four stalls of 30 ms,
+ * and half of what one of 120 ms lasts.
+ */
 const loopDelayResolutionMs = 20;
 /** For WebSocket clients to read that the gateway goes: a socket cut at once may lose it. */
 const goodbyeMs = 250;

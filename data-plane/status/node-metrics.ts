@@ -120,7 +120,7 @@ function requestFamilies(stats: ServingStats): readonly Family[] {
     ),
     gauge(
       'signet_node_event_loop_delay_p99_seconds',
-      'Delay of the slowest worker in the last second.',
+      'Delay of the slowest worker in the last second; stalls below 20 ms may go unseen.',
       stats.eventLoopDelayMs / 1000,
     ),
   ];
