@@ -1,10 +1,8 @@
 import { afterEach, expect, it } from 'vitest';
 import { defaultProxyLimits } from '../../data-plane/proxy/proxy-limits.js';
 import { UpstreamClient } from '../../data-plane/proxy/upstream/upstream-client.js';
-import type {
-  UpstreamConnection,
-  UpstreamReceiver,
-} from '../../data-plane/proxy/upstream/upstream-connection.js';
+import type { UpstreamConnection } from '../../data-plane/proxy/upstream/upstream-connection.js';
+import type { UpstreamReceiver } from '../../data-plane/proxy/upstream/upstream-receiver.js';
 import { compileUpstream } from '../../data-plane/routing/upstream-target.js';
 import { RawUpstream } from './support/raw-upstream.js';
 
@@ -24,7 +22,6 @@ function receiver(connection: UpstreamConnection, complete: () => void): Upstrea
     complete,
     upgraded: unused,
     drained: unused,
-    tunnelled: unused,
     failed: unused,
   };
 }

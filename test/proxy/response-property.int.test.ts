@@ -5,10 +5,8 @@ import { readFieldLines } from '../../data-plane/proxy/field-lines.js';
 import { defaultProxyLimits } from '../../data-plane/proxy/proxy-limits.js';
 import type { ResponseHead } from '../../data-plane/proxy/upstream/response-head.js';
 import { UpstreamClient } from '../../data-plane/proxy/upstream/upstream-client.js';
-import type {
-  UpstreamConnection,
-  UpstreamReceiver,
-} from '../../data-plane/proxy/upstream/upstream-connection.js';
+import type { UpstreamConnection } from '../../data-plane/proxy/upstream/upstream-connection.js';
+import type { UpstreamReceiver } from '../../data-plane/proxy/upstream/upstream-receiver.js';
 import { compileUpstream } from '../../data-plane/routing/upstream-target.js';
 import { responseCase, splitAt } from './support/arbitrary-response.js';
 
@@ -82,7 +80,6 @@ function ask(toHead: boolean): Promise<Received> {
       complete: () => done('complete'),
       upgraded: () => done('upgraded'),
       drained: () => undefined,
-      tunnelled: () => undefined,
       failed: ({ kind }) => done(kind),
     };
     const seeker = {

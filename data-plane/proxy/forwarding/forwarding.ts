@@ -4,12 +4,9 @@ import { expectsBody } from '../client/request-framing.js';
 import type { RequestHead } from '../client/request-head.js';
 import type { ProxyError } from '../proxy-error.js';
 import type { ResponseHead } from '../upstream/response-head.js';
-import type {
-  ConnectionFailure,
-  UpstreamConnection,
-  UpstreamReceiver,
-} from '../upstream/upstream-connection.js';
+import type { UpstreamConnection } from '../upstream/upstream-connection.js';
 import type { ConnectionSeeker, ConnectionSource } from '../upstream/upstream-pool.js';
+import type { ConnectionFailure, UpstreamReceiver } from '../upstream/upstream-receiver.js';
 import type { Slotted } from './active-forwardings.js';
 import { Download } from './download.js';
 import { ForwardingClock } from './forwarding-clock.js';
@@ -182,8 +179,6 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver, UploadOwn
     this.#end();
     this.#onEnd.upgraded(connection, head, rest);
   }
-
-  tunnelled(): void {}
 
   drained(): void {
     if (this.#isOver) return;

@@ -1,8 +1,9 @@
 import type { Endpoint } from '../../routing/upstream-target.js';
 import type { ProxyLimits } from '../proxy-limits.js';
 import { EndpointHealth } from './endpoint-health.js';
-import type { ConnectionFailure, UpstreamConnection } from './upstream-connection.js';
+import type { UpstreamConnection } from './upstream-connection.js';
 import type { ConnectionSeeker, ConnectionSource, UpstreamPool } from './upstream-pool.js';
+import type { ConnectionFailure } from './upstream-receiver.js';
 
 /** Told when an endpoint leaves the rotation and when it is back. */
 export interface EjectionObserver {

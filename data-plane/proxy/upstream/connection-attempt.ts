@@ -1,5 +1,6 @@
 import type { ProxyLimits } from '../proxy-limits.js';
-import type { ConnectionFailure, UpstreamConnection } from './upstream-connection.js';
+import type { UpstreamConnection } from './upstream-connection.js';
+import type { ConnectionFailure } from './upstream-receiver.js';
 
 /** The pool that an attempt is made for. */
 export interface AttemptOwner {

@@ -1,39 +1,9 @@
 import { connect as connectTcp, type OnReadOpts, type Socket } from 'node:net';
 import { connect as connectTls, type SecureContext } from 'node:tls';
 import type { UpstreamTarget } from '../../routing/upstream-target.js';
-import { kindOfSocketError, type ProxyErrorKind } from '../proxy-error.js';
-import type { ResponseHead } from './response-head.js';
+import { kindOfSocketError } from '../proxy-error.js';
 import { type ExpectedResponse, ResponseParser } from './response-parser.js';
-
-export interface ConnectionFailure {
-  readonly kind: ProxyErrorKind;
-  readonly detail: string;
-  /** Address and port of the connection, where there was one. */
-  readonly peer?: string | undefined;
-}
-
-/** The exchange that a connection serves right now. */
-export interface UpstreamReceiver {
-  /**
-   * Wraps everything that one read leads to, so that it can be sent on as one write.
-   * @param readAt when: nobody has to ask the clock again.
-   */
-  batch(events: () => void, readAt: number): void;
-  head(head: ResponseHead): void;
-  /** A view that is overwritten by the next read. */
-  body(piece: Buffer): void;
-  /** Everything that one read brought has been handed over, and the response is not whole. */
-  settled(): void;
-  /** The response is whole. The connection is already given back, or closed. */
-  complete(): void;
-  upgraded(head: ResponseHead, rest: Buffer): void;
-  /** What was written has been taken by the kernel. */
-  drained(): void;
-  /** Bytes of the protocol that was upgraded to. */
-  tunnelled(piece: Buffer): void;
-  /** The connection is gone; nothing is called afterwards. */
-  failed(failure: ConnectionFailure): void;
-}
+import type { ConnectionFailure, TunnelReceiver, UpstreamReceiver } from './upstream-receiver.js';
 
 /** The pool that a connection belongs to; `closed` is called once, and last. */
 export interface ConnectionOwner {
@@ -84,7 +54,8 @@ export class UpstreamConnection {
   };
   #inputLength = 0;
   #receiver: UpstreamReceiver | undefined;
-  #tunnel = false;
+  #isUpgraded = false;
+  #tunnel: TunnelReceiver | undefined;
   #state: 'connecting' | 'open' | 'closed' = 'connecting';
   #isPaused = false;
   #requestComplete = false;
@@ -118,7 +89,7 @@ export class UpstreamConnection {
         body: (piece) => this.#receiver?.body(piece),
         complete: () => this.#complete(),
         upgraded: (head, rest) => {
-          this.#tunnel = true;
+          this.#isUpgraded = true;
           this.#owner.answered(head.status);
           this.#receiver?.upgraded(head, rest);
         },
@@ -222,13 +193,14 @@ export class UpstreamConnection {
   }
 
   /** After `upgraded`: who gets the new protocol's bytes from now on. */
-  tunnelTo(receiver: UpstreamReceiver): void {
-    this.#receiver = receiver;
+  tunnelTo(receiver: TunnelReceiver): void {
+    this.#receiver = undefined;
+    this.#tunnel = receiver;
   }
 
   /** Closes once what was written is sent and the upstream has closed too, or took too long to. */
   end(): void {
-    this.#receiver = undefined;
+    this.#forgetReceiver();
     this.#socket.resume();
     this.#socket.setTimeout(closeTimeoutMs, () => this.#socket.destroy());
     this.#socket.end();
@@ -239,7 +211,7 @@ export class UpstreamConnection {
    * @param failure of the upstream, if there was one.
    */
   destroy(failure?: ConnectionFailure): void {
-    this.#receiver = undefined;
+    this.#forgetReceiver();
     this.#close(failure);
   }
 
@@ -252,11 +224,11 @@ export class UpstreamConnection {
 
   #read(length: number): void {
     if (this.#state !== 'open') return;
-    const receiver = this.#receiver;
-    if (this.#tunnel) {
-      receiver?.tunnelled(readBuffer.subarray(0, length));
+    if (this.#isUpgraded) {
+      this.#tunnel?.tunnelled(readBuffer.subarray(0, length));
       return;
     }
+    const receiver = this.#receiver;
     this.readAt = this.#now();
     this.#inputLength = length;
     if (receiver === undefined) this.#execute();
@@ -265,7 +237,7 @@ export class UpstreamConnection {
 
   #ended(): void {
     const receiver = this.#receiver;
-    if (this.#tunnel || receiver === undefined) {
+    if (this.#isUpgraded || receiver === undefined) {
       this.#close({ kind: 'connection_terminated', detail: 'closed by the upstream' });
       return;
     }
@@ -291,11 +263,16 @@ export class UpstreamConnection {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#socket.destroy();
-    const receiver = this.#receiver;
-    this.#receiver = undefined;
+    const receiver = this.#tunnel ?? this.#receiver;
+    this.#forgetReceiver();
     const told = failure && { ...failure, peer: this.peer };
-    this.#owner.closed(this, this.#tunnel ? undefined : told);
+    this.#owner.closed(this, this.#isUpgraded ? undefined : told);
     if (told !== undefined) receiver?.failed(told);
+  }
+
+  #forgetReceiver(): void {
+    this.#receiver = undefined;
+    this.#tunnel = undefined;
   }
 }
 

@@ -4,11 +4,8 @@ import { kindOfSocketError } from '../proxy-error.js';
 import type { ProxyLimits } from '../proxy-limits.js';
 import type { AddressBook } from './address-book.js';
 import { type AttemptOwner, ConnectionAttempt } from './connection-attempt.js';
-import {
-  type ConnectionFailure,
-  type ConnectionOwner,
-  UpstreamConnection,
-} from './upstream-connection.js';
+import { type ConnectionOwner, UpstreamConnection } from './upstream-connection.js';
+import type { ConnectionFailure } from './upstream-receiver.js';
 
 /** Someone who waits for a connection. Exactly one of the two is called, unless it is cancelled. */
 export interface ConnectionSeeker {

@@ -1,7 +1,8 @@
 import type { WebSocket } from 'uWebSockets.js';
 import type { EngineTurn } from '../client/engine-turn.js';
 import type { ProxyLimits } from '../proxy-limits.js';
-import type { UpstreamConnection, UpstreamReceiver } from '../upstream/upstream-connection.js';
+import type { UpstreamConnection } from '../upstream/upstream-connection.js';
+import type { TunnelReceiver } from '../upstream/upstream-receiver.js';
 import {
   closePayload,
   isSendableCode,
@@ -49,7 +50,7 @@ const noReason = Buffer.alloc(0);
  * The engine can't stop reading a WebSocket: a client that sends faster than its upstream takes is
  * buffered up to a bound and then closed.
  */
-export class WebSocketRelay implements UpstreamReceiver {
+export class WebSocketRelay implements TunnelReceiver {
   readonly #connection: UpstreamConnection;
   readonly #limits: ProxyLimits;
   readonly #turn: EngineTurn;
@@ -139,7 +140,7 @@ export class WebSocketRelay implements UpstreamReceiver {
     this.#connection.end();
   }
 
-  // --- UpstreamReceiver ---
+  // --- TunnelReceiver ---
 
   tunnelled(piece: Buffer): void {
     const client = this.#client;
@@ -167,23 +168,6 @@ export class WebSocketRelay implements UpstreamReceiver {
       this.#client?.close();
     });
   }
-
-  batch(events: () => void): void {
-    events();
-  }
-
-  head(): void {}
-
-  body(): void {}
-
-  settled(): void {}
-
-  complete(): void {}
-
-  upgraded(): void {}
-
-  /** Nothing waits for the upstream: what it does not take is held by its socket. */
-  drained(): void {}
 
   /** Says goodbye to both sides: the gateway stops. */
   goAway(): void {
