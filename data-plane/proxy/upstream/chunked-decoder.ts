@@ -8,9 +8,12 @@ export type ChunkedStep =
 
 const cr = 13;
 const lf = 10;
+const semicolon = 0x3b;
 /** 2^53 is 14 hex digits; 12 are more than any body has. */
 const maxSizeDigits = 12;
 const maxExtensionBytes = 1024;
+const malformedSize: ChunkedStep = { malformed: 'malformed chunk size' };
+const longerThanItsSize: ChunkedStep = { malformed: 'chunk data longer than its size' };
 const trailerLine = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~\x80-\xff]*$/;
 
 /**
@@ -25,7 +28,7 @@ export class ChunkedDecoder {
   #extensionBytes = 0;
   #trailer = '';
   #trailerBytes = 0;
-  /** Where in the last input decoding stopped. */
+  /** Where in the input decoding is, or stopped. */
   position = 0;
 
   constructor(maxTrailerBytes: number) {
@@ -34,97 +37,132 @@ export class ChunkedDecoder {
 
   /** @param data receives each piece of body as a view into `input`, valid during the call. */
   decode(input: Buffer, start: number, limit: number, data: (piece: Buffer) => void): ChunkedStep {
-    let at = start;
-    while (at < limit) {
+    this.position = start;
+    while (this.position < limit) {
+      let step: ChunkedStep = 'more';
       switch (this.#state) {
-        case 'size': {
-          const byte = input[at] as number; // at < limit
-          const digit = hexValue(byte);
-          if (digit !== -1) {
-            if (++this.#sizeDigits > maxSizeDigits) return { malformed: 'chunk size too large' };
-            this.#remaining = this.#remaining * 16 + digit;
-            at++;
-            break;
-          }
-          if (this.#sizeDigits === 0) return { malformed: 'malformed chunk size' };
-          if (byte === cr) this.#state = 'size-lf';
-          else if (byte === 0x3b || byte === 0x20 || byte === 0x09) this.#state = 'extension';
-          else return { malformed: 'malformed chunk size' };
-          // A blank may only come before the `;` of an extension; what follows tells.
-          this.#extensionBytes = 0;
-          if (byte === cr) at++;
+        case 'size':
+          step = this.#readSize(input, limit);
           break;
-        }
-        case 'extension': {
-          const byte = input[at] as number; // at < limit
-          if (byte === cr) {
-            if (this.#extensionBytes === 0) return { malformed: 'malformed chunk size' };
-            this.#state = 'size-lf';
-          } else if (byte === 0x3b) {
-            this.#extensionBytes++;
-          } else if (byte === 0x20 || byte === 0x09) {
-            if (this.#extensionBytes > 0) this.#extensionBytes++;
-          } else if (byte < 0x20 || byte === 0x7f || this.#extensionBytes === 0) {
-            return { malformed: 'malformed chunk extension' };
-          } else {
-            this.#extensionBytes++;
-          }
-          if (this.#extensionBytes > maxExtensionBytes) {
-            return { malformed: 'chunk extension too long' };
-          }
-          at++;
+        case 'extension':
+          step = this.#skipExtension(input, limit);
           break;
-        }
         case 'size-lf':
-          if (input[at] !== lf) return { malformed: 'chunk size line without LF' };
-          at++;
-          this.#sizeDigits = 0;
-          this.#state = this.#remaining === 0 ? 'trailer' : 'data';
+          step = this.#endSizeLine(input);
           break;
-        case 'data': {
-          const end = Math.min(limit, at + this.#remaining);
-          data(input.subarray(at, end));
-          this.#remaining -= end - at;
-          at = end;
-          if (this.#remaining === 0) this.#state = 'data-cr';
+        case 'data':
+          this.#passData(input, limit, data);
           break;
-        }
         case 'data-cr':
-          if (input[at] !== cr) return { malformed: 'chunk data longer than its size' };
-          at++;
-          this.#state = 'data-lf';
+          step = this.#expect(cr, input, 'data-lf');
           break;
         case 'data-lf':
-          if (input[at] !== lf) return { malformed: 'chunk data longer than its size' };
-          at++;
-          this.#state = 'size';
+          step = this.#expect(lf, input, 'size');
           break;
-        case 'trailer': {
-          const end = input.indexOf(lf, at);
-          const lineEnd = end === -1 || end >= limit ? limit : end + 1;
-          this.#trailerBytes += lineEnd - at;
-          if (this.#trailerBytes > this.#maxTrailerBytes)
-            return { malformed: 'trailers too large' };
-          this.#trailer += input.toString('latin1', at, lineEnd);
-          at = lineEnd;
-          if (!this.#trailer.endsWith('\n')) break;
-          if (!this.#trailer.endsWith('\r\n')) return { malformed: 'bare LF in trailers' };
-          const line = this.#trailer.slice(0, -2);
-          this.#trailer = '';
-          if (line === '') {
-            this.position = at;
-            return 'end';
-          }
-          if (!trailerLine.test(line)) return { malformed: 'malformed trailer field' };
+        case 'trailer':
+          step = this.#readTrailer(input, limit);
           break;
-        }
         default:
-          return this.#state satisfies never;
+          this.#state satisfies never;
       }
+      if (step !== 'more') return step;
     }
-    this.position = at;
     return 'more';
   }
+
+  #readSize(input: Buffer, limit: number): ChunkedStep {
+    while (this.position < limit) {
+      const byte = input[this.position] as number; // position < limit
+      const digit = hexValue(byte);
+      if (digit === -1) return this.#endSize(byte);
+      if (++this.#sizeDigits > maxSizeDigits) return { malformed: 'chunk size too large' };
+      this.#remaining = this.#remaining * 16 + digit;
+      this.position++;
+    }
+    return 'more';
+  }
+
+  /** @param byte behind the digits, left to be read unless it is the line's CR. */
+  #endSize(byte: number): ChunkedStep {
+    if (this.#sizeDigits === 0) return malformedSize;
+    this.#extensionBytes = 0;
+    if (byte === cr) {
+      this.#state = 'size-lf';
+      this.position++;
+    } else if (byte === semicolon || isBlank(byte)) {
+      this.#state = 'extension';
+    } else {
+      return malformedSize;
+    }
+    return 'more';
+  }
+
+  /** A blank may only come before the `;` of an extension; what follows tells. */
+  #skipExtension(input: Buffer, limit: number): ChunkedStep {
+    while (this.position < limit) {
+      const byte = input[this.position++] as number; // position < limit
+      if (byte === cr) {
+        if (this.#extensionBytes === 0) return malformedSize;
+        this.#state = 'size-lf';
+        return 'more';
+      }
+      const hasBegun = this.#extensionBytes > 0;
+      if (!hasBegun && isBlank(byte)) continue;
+      if (!hasBegun && byte !== semicolon) return { malformed: 'malformed chunk extension' };
+      if (isControl(byte)) return { malformed: 'malformed chunk extension' };
+      if (++this.#extensionBytes > maxExtensionBytes) {
+        return { malformed: 'chunk extension too long' };
+      }
+    }
+    return 'more';
+  }
+
+  #endSizeLine(input: Buffer): ChunkedStep {
+    if (input[this.position++] !== lf) return { malformed: 'chunk size line without LF' };
+    this.#sizeDigits = 0;
+    this.#state = this.#remaining === 0 ? 'trailer' : 'data';
+    return 'more';
+  }
+
+  #passData(input: Buffer, limit: number, data: (piece: Buffer) => void): void {
+    const start = this.position;
+    const end = Math.min(limit, start + this.#remaining);
+    data(input.subarray(start, end));
+    this.#remaining -= end - start;
+    this.position = end;
+    if (this.#remaining === 0) this.#state = 'data-cr';
+  }
+
+  #expect(byte: number, input: Buffer, next: 'data-lf' | 'size'): ChunkedStep {
+    if (input[this.position++] !== byte) return longerThanItsSize;
+    this.#state = next;
+    return 'more';
+  }
+
+  /** One line, or what there is of it. */
+  #readTrailer(input: Buffer, limit: number): ChunkedStep {
+    const start = this.position;
+    const end = input.indexOf(lf, start);
+    this.position = end === -1 || end >= limit ? limit : end + 1;
+    this.#trailerBytes += this.position - start;
+    if (this.#trailerBytes > this.#maxTrailerBytes) return { malformed: 'trailers too large' };
+    this.#trailer += input.toString('latin1', start, this.position);
+    if (!this.#trailer.endsWith('\n')) return 'more';
+    if (!this.#trailer.endsWith('\r\n')) return { malformed: 'bare LF in trailers' };
+    const line = this.#trailer.slice(0, -2);
+    this.#trailer = '';
+    if (line === '') return 'end';
+    return trailerLine.test(line) ? 'more' : { malformed: 'malformed trailer field' };
+  }
+}
+
+function isBlank(byte: number): boolean {
+  return byte === 0x20 || byte === 0x09;
+}
+
+/** Blanks, which an extension may hold, are none. */
+function isControl(byte: number): boolean {
+  return (byte < 0x20 && byte !== 0x09) || byte === 0x7f;
 }
 
 function hexValue(byte: number): number {
