@@ -1,4 +1,5 @@
 import type { HttpRequest, HttpResponse } from 'uWebSockets.js';
+import type { AccessLog } from '../access-log/access-log.js';
 import type { Match } from '../routing/route-table.js';
 import { answerToPlainHttp, isLoop, isMisdirected, saysItCameByHttps } from './admission.js';
 import { ClientExchange } from './client/client-exchange.js';
@@ -13,7 +14,8 @@ import { writeUpstreamRequest } from './forwarding/upstream-request.js';
 import type { GatewayContext } from './gateway.js';
 import type { GatewayAnswer } from './gateway-answers.js';
 import { type ProxyError, type ProxyErrorKind, statusOf } from './proxy-error.js';
-import { isUsableRequestId, traceIdOf } from './request-ids.js';
+import { isUsableRequestId } from './request-ids.js';
+import { accessEntry, type KnownRequest, reportFailure } from './request-report.js';
 import type { ResponseHead } from './upstream/response-head.js';
 import type { UpstreamConnection } from './upstream/upstream-connection.js';
 import { readUpgradeResponse } from './web-socket/upgrade-response.js';
@@ -185,7 +187,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
     this.#forwarding?.abort();
     this.#status = clientWentAway;
     this.#context.options.counters.clientAborts++;
-    this.#log(error);
+    reportFailure(this.#context.options.logger, this.#known(), error);
     this.#end();
   }
 
@@ -230,7 +232,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
   failed(error: ProxyError, answerable: boolean): void {
     const { options, answers } = this.#context;
     if (error.source === 'upstream') options.counters.upstreamFailures++;
-    this.#log(error);
+    reportFailure(this.#context.options.logger, this.#known(), error);
     this.#status = statusOf(error);
     if (answerable) this.#send(answers.failed(error, this.#head?.fields.accept ?? ''));
     else this.#exchange.cut();
@@ -274,45 +276,22 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
     this.#counted = false;
     this.#context.options.counters.requestsActive--;
     this.#context.options.meter?.answered(this.#match?.route.api.name, this.#status);
-    this.#record();
+    const { accessLog } = this.#context.options;
+    if (accessLog !== undefined) this.#record(accessLog);
   }
 
-  #record(): void {
-    const { options, exchanges } = this.#context;
-    if (options.accessLog === undefined) return;
-    options.accessLog.record({
-      client: this.#peer ?? '',
-      scheme: this.#downstream.scheme,
-      method: this.#head?.method ?? '',
-      host: this.#head?.host.text ?? '',
-      path: this.#head?.path ?? '',
-      status: this.#status,
-      durationMs: exchanges.now() - this.#startedAt,
-      api: this.#match?.route.api.name,
-      requestId: this.#requestId,
-      traceId: this.#traceId(),
-    });
+  #record(accessLog: AccessLog): void {
+    accessLog.record(
+      accessEntry(this.#known(), {
+        client: this.#peer ?? '',
+        scheme: this.#downstream.scheme,
+        status: this.#status,
+        durationMs: this.#context.exchanges.now() - this.#startedAt,
+      }),
+    );
   }
 
-  #traceId(): string | undefined {
-    const traceparent = this.#head?.fields.traceparent;
-    return traceparent === undefined ? undefined : traceIdOf(traceparent);
-  }
-
-  #log(error: ProxyError): void {
-    const api = this.#match?.route.api;
-    const fields = {
-      requestId: this.#requestId,
-      traceId: this.#traceId(),
-      ...error,
-      status: statusOf(error),
-      api: api?.name,
-      upstream: this.#match?.route.target?.origin,
-    };
-    if (error.source === 'downstream') {
-      this.#context.options.logger.debug(fields, 'client went away');
-    } else {
-      this.#context.options.logger.warn(fields, 'request failed');
-    }
+  #known(): KnownRequest {
+    return { requestId: this.#requestId, head: this.#head, match: this.#match };
   }
 }
