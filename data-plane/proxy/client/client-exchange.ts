@@ -8,8 +8,15 @@ import type {
   ExchangeContext,
   ExchangeOwner,
 } from './exchange-owner.js';
-import { endAndLinger } from './lingering-close.js';
 import { peerAddressText } from './peer-address.js';
+import {
+  type AfterResponse,
+  announceEnd,
+  deliverableLength,
+  endStreamed,
+  endWhole,
+  endWithoutBody,
+} from './response-end.js';
 import { type ResponseLength, type ResponseStart, writeStart } from './response-start.js';
 import { ResponseStream, type ResponseStreamOwner } from './response-stream.js';
 import { stallOf } from './stalled-client.js';
@@ -34,9 +41,7 @@ export class ClientExchange implements ResponseStreamOwner {
   #state: 'open' | 'started' | 'ended' | 'aborted' = 'open';
   #reader: BodyReader | undefined;
   #stream: ResponseStream | undefined;
-  #closeAfter = false;
-  /** Whether the engine closes by itself then. */
-  #engineCloses = false;
+  #after: AfterResponse = 'keep';
   #ticking = false;
   /** From then on one of the engine's timers runs, whatever the exchange is waiting for. */
   #everResumed = false;
@@ -71,8 +76,7 @@ export class ClientExchange implements ResponseStreamOwner {
    * @param engineCloses whether the client asked for it in the form that the engine knows.
    */
   closeAfterResponse(engineCloses = false): void {
-    this.#closeAfter = true;
-    this.#engineCloses = engineCloses;
+    this.#after = engineCloses ? 'engine-closes' : 'close';
     this.#context.turn.enterRead();
   }
 
@@ -123,16 +127,13 @@ export class ClientExchange implements ResponseStreamOwner {
   #respond(start: ResponseStart, body: string | Buffer | undefined): void {
     if (this.#state !== 'open') return;
     this.#writeStart(start);
-    if (typeof body === 'object' && body.length > this.#cork.room && !this.#closeAfter) {
+    if (typeof body === 'object' && body.length > this.#cork.room && this.#after === 'keep') {
       this.#beginBody(body.length).write(body);
       return;
     }
     this.#end();
-    if (body === undefined) {
-      this.#endWithoutBody(start.withheldLength !== undefined);
-    } else {
-      this.#res.end(body, this.#closeAfter);
-    }
+    if (body !== undefined) endWhole(this.#res, this.#after, body);
+    else endWithoutBody(this.#res, this.#after, start.withheldLength !== undefined);
   }
 
   /**
@@ -159,14 +160,8 @@ export class ClientExchange implements ResponseStreamOwner {
   start(start: ResponseStart, length: ResponseLength): void {
     this.#write(() => {
       if (this.#state !== 'open') return;
-      if (!this.#mustClose) {
-        this.#writeStart(start);
-        this.#beginBody(length);
-        return;
-      }
-      this.#writeStart({ ...start, lines: `${start.lines}\r\nConnection: close` });
-      // Nothing can be done about a connection once a body of known length is whole: so it goes out in chunks.
-      this.#beginBody(typeof length === 'number' ? 'unknown' : length);
+      this.#writeStart(announceEnd(start, this.#after));
+      this.#beginBody(deliverableLength(length, this.#after));
     });
   }
 
@@ -282,27 +277,12 @@ export class ClientExchange implements ResponseStreamOwner {
       return;
     }
     this.#end();
-    if (length === 'none') this.#endWithoutBody(false);
-    else if (this.#mustClose) endAndLinger(this.#res, this.#context.turn);
-    else this.#res.end('', this.#closeAfter);
+    if (length === 'none') endWithoutBody(this.#res, this.#after, false);
+    else endStreamed(this.#res, this.#after, this.#context.turn);
   }
 
   writable(): void {
     this.#owner.writable();
-  }
-
-  /** Whether the connection must be closed here, by whatever way the response leaves. */
-  get #mustClose(): boolean {
-    return this.#closeAfter && !this.#engineCloses;
-  }
-
-  /**
-   * With a close the engine can't but add `Content-Length: 0`. A client ignores it where there is no
-   * other; beside the length of a HEAD's answer it would be a lie, so that connection stays open.
-   */
-  #endWithoutBody(declaresLength: boolean): void {
-    if (this.#closeAfter && !declaresLength) this.#res.endWithoutBody(0, true);
-    else this.#res.endWithoutBody();
   }
 
   #tick(): void {
