@@ -48,7 +48,13 @@ export function answerToPlainHttp(
   return answers.redirectToHttps(status, `https://${match.host}${port}${head.path}${head.query}`);
 }
 
-/** @param viaName this gateway in `Via`. */
-export function isLoop({ fields }: RequestHead, viaName: string): boolean {
-  return fields.via !== undefined && fields.via.split(` ${viaName}`).length > maxPasses;
+/**
+ * Whether a request has passed this gateway too often.
+ * @param via what the request says of its way.
+ * @param viaName this gateway in it: who received it is the second word of each member (RFC 9110 §7.6.3).
+ */
+export function isLoop(via: string | undefined, viaName: string): boolean {
+  if (via === undefined || !via.includes(viaName)) return false;
+  const passes = via.split(',').filter((hop) => hop.trim().split(/[ \t]+/, 2)[1] === viaName);
+  return passes.length >= maxPasses;
 }

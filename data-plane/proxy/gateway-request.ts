@@ -119,7 +119,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
       this.#failHere('http_upgrade_failed');
       return;
     }
-    if (isLoop(head, viaName)) {
+    if (isLoop(head.fields.via, viaName)) {
       this.#failHere('proxy_loop_detected');
       return;
     }
