@@ -233,7 +233,8 @@ const properties = {
     minimum: 1,
     maximum: 65_535,
     default: 512,
-    description: 'Connections to one upstream from one worker; requests beyond it wait.',
+    description:
+      'Connections to one upstream from one worker; requests beyond it wait, for three times `upstream_connect_timeout_ms` at the most; then 503.',
   }),
   upstream_eject_after_failures: Type.Integer({
     minimum: 1,

@@ -20,7 +20,7 @@ export interface ProxyLimits {
   readonly maxConnectionsPerUpstream: number;
   /** Unused ones of them that are kept. */
   readonly maxIdlePerUpstream: number;
-  /** Requests that wait for a connection when all are in use; more get 503. */
+  /** Requests that wait for a connection when all are in use; more get 503, as do those that wait too long. */
   readonly maxWaitingPerUpstream: number;
   readonly maxResponseHeadBytes: number;
   /** Bytes of one request body held in memory when the upstream is slower; what is above it goes to disk. */

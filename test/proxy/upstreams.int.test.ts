@@ -194,4 +194,33 @@ describe('connections to an upstream', () => {
     expect((await clients[1]?.response())?.status).toBe(200);
     expect(up.sides.length).toBe(1);
   });
+
+  it.each([1, 2])(
+    'of %d targets that all stay in use are not waited for without end',
+    async (n) => {
+      const silent = Array.from({ length: n }, () => scene.upstream(() => undefined));
+      const ups = await Promise.all(silent);
+      const upstreamTargets = ups.map(({ port }) => ({ host: '127.0.0.1', port, weight: 1 }));
+      const limits = { maxConnectionsPerUpstream: 1, connectTimeoutMs: 100 };
+      const apis = [{ host: 'a.test', upstream: 'http://up.test', reach: { upstreamTargets } }];
+      const gateway = await scene.gateway({ apis, limits });
+      for (let busy = 1; busy <= n; busy++) {
+        (await scene.client(gateway.httpPort)).send(get);
+        const inUse = () => ups.filter(({ sides }) => sides.length > 0).length;
+        while (inUse() < busy) await new Promise((r) => setTimeout(r, 5));
+      }
+      const client = await scene.client(gateway.httpPort);
+      client.send(get);
+      const answer = await client.response();
+      expect(answer?.status).toBe(503);
+      expect(answer?.headers['proxy-status']).toBe('signet; error=connection_limit_reached');
+      await gateway.logged({
+        kind: 'connection_limit_reached',
+        source: 'gateway',
+        phase: 'connect',
+      });
+      expect((await gateway.measure()).counters.upstreamFailures).toBe(0);
+      expect(ups.map(({ sides }) => sides.length)).toEqual(upstreamTargets.map(() => 1));
+    },
+  );
 });

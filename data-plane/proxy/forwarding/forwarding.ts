@@ -64,6 +64,10 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver, UploadOwn
   /** Called about once a second. */
   checkDeadline(now: number): void {
     if (this.#isOver || !this.#clock.isOverdue(now)) return;
+    if (this.#pool?.isQueued(this) === true) {
+      this.#fail({ kind: 'connection_limit_reached', detail: 'no connection became free in time' });
+      return;
+    }
     const kind = this.#clock.timeoutKind;
     const detail = 'the upstream took too long';
     const failure = { kind, detail, peer: this.#connection?.peer };

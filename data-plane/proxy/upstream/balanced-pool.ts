@@ -78,6 +78,10 @@ export class BalancedPool implements ConnectionSource {
     search?.cancel();
   }
 
+  isQueued(seeker: ConnectionSeeker): boolean {
+    return this.#searches.get(seeker)?.isQueued ?? false;
+  }
+
   expire(now: number): void {
     for (const { endpoint, pool, health } of this.#members) {
       pool.expire(now);
@@ -149,6 +153,10 @@ class Search implements ConnectionSeeker {
   constructor(seeker: ConnectionSeeker, owner: SearchOwner) {
     this.#seeker = seeker;
     this.#owner = owner;
+  }
+
+  get isQueued(): boolean {
+    return this.#tried.at(-1)?.isQueued(this) ?? false;
   }
 
   next(fresh: boolean): void {

@@ -18,6 +18,8 @@ export interface ConnectionSource {
   /** @param fresh whether an unused connection won't do, because one just turned out to be stale. */
   acquire(seeker: ConnectionSeeker, fresh: boolean): void;
   cancel(seeker: ConnectionSeeker): void;
+  /** Whether it waits for a connection to become free: all are in use, and none is being made for it. */
+  isQueued(seeker: ConnectionSeeker): boolean;
 }
 
 export interface PoolOptions {
@@ -80,6 +82,11 @@ export class UpstreamPool implements ConnectionOwner, ConnectionSource, AttemptO
   cancel(seeker: ConnectionSeeker): void {
     const index = this.#waiting.indexOf(seeker);
     if (index !== -1) this.#waiting.splice(index, 1);
+  }
+
+  isQueued(seeker: ConnectionSeeker): boolean {
+    // Attempts are for those that have waited longest.
+    return this.#waiting.indexOf(seeker) >= this.#attempts.size;
   }
 
   /**
