@@ -6,9 +6,11 @@ import { TlsFiles } from './support/tls-files.js';
 const scene = useScene();
 const named = new TlsFiles('DNS:up.test,DNS:localhost');
 const byAddress = new TlsFiles('IP:127.0.0.1');
+const elsewhere = new TlsFiles('IP:127.0.0.9');
 afterAll(() => {
   named.remove();
   byAddress.remove();
+  elsewhere.remove();
 });
 
 const get = 'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n';
@@ -52,6 +54,29 @@ describe('an upstream over TLS', () => {
     const { answer } = await ask(byAddress, '127.0.0.1', { upstreamTls });
     expect(answer?.status).toBe(200);
   });
+
+  it.each([
+    ['the URL’s host', '127.0.0.9', 200],
+    ['the target', '127.0.0.1', 502],
+  ])(
+    'may be an address with targets at others, if the certificate names it: %s',
+    async (_, host, status) => {
+      const files = host === '127.0.0.1' ? byAddress : elsewhere;
+      const up = await scene.upstream(
+        answering(() => ok),
+        { cert: files.cert, key: files.key },
+      );
+      const reach = {
+        upstreamTargets: [{ host: '127.0.0.1', port: up.port, weight: 1 }],
+        upstreamCa: files.cert,
+      };
+      const apis = [{ host: 'a.test', upstream: 'https://127.0.0.9', reach }];
+      const gateway = await scene.gateway({ apis });
+      const client = await scene.client(gateway.httpPort);
+      client.send(get);
+      expect((await client.response())?.status).toBe(status);
+    },
+  );
 
   it('is not verified where that is switched off, as in Kong', async () => {
     const { answer } = await ask(named, '127.0.0.1', { upstreamTls: { verify: false } });

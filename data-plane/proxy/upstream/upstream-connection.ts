@@ -1,5 +1,5 @@
 import { connect as connectTcp, type OnReadOpts, type Socket } from 'node:net';
-import { connect as connectTls, type SecureContext } from 'node:tls';
+import { checkServerIdentity, connect as connectTls, type SecureContext } from 'node:tls';
 import type { UpstreamTarget } from '../../routing/upstream-target.js';
 import { kindOfSocketError } from '../proxy-error.js';
 import { type ExpectedResponse, ResponseParser } from './response-parser.js';
@@ -122,6 +122,10 @@ export class UpstreamConnection {
       ? connectTls({
           ...common,
           servername: isAddress(target.hostname) ? '' : target.hostname,
+          // Without a server name Node would take the address that was connected to.
+          checkServerIdentity: (_, certificate) => {
+            return checkServerIdentity(target.hostname, certificate);
+          },
           ALPNProtocols: ['http/1.1'],
           rejectUnauthorized: options.verifyCertificate,
           ...(options.secureContext !== undefined && { secureContext: options.secureContext }),
