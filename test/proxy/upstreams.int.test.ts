@@ -183,6 +183,29 @@ describe('connections to an upstream', () => {
     expect(requests).toBe(status === 200 ? 3 : 2);
   });
 
+  it.each([
+    ['an interim answer', 'HTTP/1.1 103 Early Hints\r\n\r\n'],
+    ['a part of a head', 'HTTP/1.1 200'],
+  ])('that break off after %s are no stale ones: nothing is repeated', async (_, begun) => {
+    let requests = 0;
+    const up = await scene.upstream(() => {
+      return ({ socket }) => {
+        requests++;
+        if (requests === 2) socket.end(begun);
+        else socket.write(ok);
+      };
+    });
+    const { httpPort } = await scene.gateway({ apis: [{ host: 'a.test', upstream: up.url }] });
+    const client = await scene.client(httpPort);
+    client.send(get);
+    expect((await client.response())?.status).toBe(200);
+    client.send(get);
+    const answer = await client.response();
+    expect(answer?.status).toBe(502);
+    expect(answer?.headers['proxy-status']).toBe('signet; error=http_response_incomplete');
+    expect(requests).toBe(2);
+  });
+
   it('that are closed before any answer on a fresh connection are a 502, not a retry', async () => {
     const up = await scene.upstream(
       () =>

@@ -263,11 +263,10 @@ export class Forwarding implements ConnectionSeeker, UpstreamReceiver, UploadOwn
     connection?.destroy(failure);
   }
 
-  /** A kept connection that the upstream had closed: nothing came back, and repeating does no harm. */
+  /** A kept connection that the upstream had closed: not a byte came back, and repeating does no harm. */
   #mayRetry(failure: ConnectionFailure): boolean {
     return (
       this.#isReused &&
-      this.#download === undefined &&
       this.#upload?.hasBegun !== true &&
       this.#retries < maxRetries &&
       failure.kind === 'connection_terminated' &&

@@ -59,7 +59,8 @@ export class UpstreamConnection {
   #state: 'connecting' | 'open' | 'closed' = 'connecting';
   #isPaused = false;
   #requestComplete = false;
-  #headSeen = false;
+  /** Whether a byte of the response has come. */
+  #hasAnswered = false;
   #persistent = false;
   /** Exchanges served before the present one. */
   exchanges = 0;
@@ -80,7 +81,6 @@ export class UpstreamConnection {
       {
         informational: () => undefined,
         head: (head) => {
-          this.#headSeen = true;
           this.#persistent = head.persistent;
           this.keepAliveMs = head.keepAliveMs;
           this.#owner.answered(head.status);
@@ -97,8 +97,7 @@ export class UpstreamConnection {
           this.#close({ kind: 'http_protocol_error', detail: reason });
         },
         cut: () => {
-          const kind = this.#headSeen ? 'http_response_incomplete' : 'connection_terminated';
-          this.#close({ kind, detail: 'closed before the end of the response' });
+          this.#brokenOff('closed before the end of the response');
         },
       },
       { maxHeadBytes: maxResponseHeadBytes },
@@ -136,10 +135,12 @@ export class UpstreamConnection {
     this.#socket.on('end', () => this.#ended());
     this.#socket.on('error', (error: NodeJS.ErrnoException) => {
       const kind = kindOfSocketError(error.code, this.#state === 'connecting');
-      this.#close({ kind, detail: error.code ?? error.message });
+      const detail = error.code ?? error.message;
+      if (kind === 'connection_terminated') this.#brokenOff(detail);
+      else this.#close({ kind, detail });
     });
     this.#socket.on('close', () => {
-      this.#close({ kind: 'connection_terminated', detail: 'connection closed' });
+      this.#brokenOff('connection closed');
     });
   }
 
@@ -162,7 +163,7 @@ export class UpstreamConnection {
   begin(receiver: UpstreamReceiver, expected: ExpectedResponse): void {
     this.#receiver = receiver;
     this.#requestComplete = false;
-    this.#headSeen = false;
+    this.#hasAnswered = false;
     this.#parser.expect(expected);
   }
 
@@ -234,6 +235,7 @@ export class UpstreamConnection {
     }
     const receiver = this.#receiver;
     this.readAt = this.#now();
+    this.#hasAnswered = true;
     this.#inputLength = length;
     if (receiver === undefined) this.#execute();
     else receiver.batch(this.#execute, this.readAt);
@@ -261,6 +263,12 @@ export class UpstreamConnection {
     if (reusable && this.#state === 'open') this.#owner.released(this);
     else this.#close(undefined);
     receiver?.complete();
+  }
+
+  /** `connection_terminated` says that nothing of a response has come. */
+  #brokenOff(detail: string): void {
+    const kind = this.#hasAnswered ? 'http_response_incomplete' : 'connection_terminated';
+    this.#close({ kind, detail });
   }
 
   #close(failure: ConnectionFailure | undefined): void {
