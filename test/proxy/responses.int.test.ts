@@ -25,6 +25,16 @@ describe('a response', () => {
     expect(answer?.rawHead).not.toContain('X-T');
   });
 
+  it('tells of this gateway’s latencies alone, once each', async () => {
+    const told = 'X-Kong-Proxy-Latency: 777\r\nx-kong-upstream-latency: 777\r\n';
+    const { answer } = await ask(
+      `HTTP/1.1 200 OK\r\n${told}A: b\r\nX-Kong-Other: c\r\nContent-Length: 2\r\n\r\nok`,
+    );
+    expect(answer?.rawHead.match(/^x-kong-(?:proxy|upstream)-latency:/gim)).toHaveLength(2);
+    expect(answer?.rawHead).not.toContain('777');
+    expect(answer?.headers).toMatchObject({ a: 'b', 'x-kong-other': 'c' });
+  });
+
   it('that ends with its connection reaches the client with an end of its own', async () => {
     const up = await scene.upstream(() => ({ socket }) => {
       socket.end('HTTP/1.0 200 OK\r\nA: b\r\n\r\nuntil close');

@@ -75,9 +75,11 @@ const endingHere: readonly (readonly [string, FieldKind])[] = [
   ['upgrade', 'dropped'],
   ['date', 'dropped'],
   ['x-request-id', 'dropped'],
+  ['x-kong-proxy-latency', 'dropped'],
+  ['x-kong-upstream-latency', 'dropped'],
 ];
 /** Asked by the length of a name: nearly no field is one of them, and a hash of each would cost more. */
-const endingHereByLength = Array.from({ length: 18 }, (_, length) => {
+const endingHereByLength = Array.from({ length: 24 }, (_, length) => {
   return endingHere.filter(([name]) => name.length === length);
 });
 
