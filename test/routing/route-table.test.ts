@@ -140,6 +140,7 @@ describe('upstreamPath', () => {
     ['/p', true, 'http://u/base', '/p/', '/base/'],
     ['/p', true, 'http://u/p', '/p/x', '/p/x'],
     ['/', true, 'http://u/base', '/x', '/base/x'],
+    ['/p', true, 'http://u/base', '/p/../x', '/base/../x'],
   ])(
     'request_path %s, strip %s, upstream %s: %s becomes %s',
     (path, strip, url, request, expected) => {
