@@ -16,7 +16,6 @@ import { openDefaultCertificate } from './open-default-certificate.js';
 import type { ServingSettings } from './serving/messages.js';
 import { snapshotApplier } from './snapshot/apply-snapshot.js';
 import { joinCluster } from './snapshot/join-cluster.js';
-import { readIdentity } from './snapshot/node-identity.js';
 import { type ControlPlaneLink, connectToControlPlane } from './snapshot/subscriber.js';
 import { startNodeStatusServer } from './status/node-status-server.js';
 import type { NodeStoreWriter } from './store/node-store.js';
@@ -43,15 +42,15 @@ async function start(
   const dataDirectory = config.dataDir;
   closing.add(holdDataDirectory(dataDirectory));
   const nodeName = config.nodeName ?? hostname();
-  // Who has joined needs no token, whose file may be gone by then.
-  const identity =
-    (await readIdentity(dataDirectory)) ??
-    (await joinCluster({
-      dataDirectory,
-      addresses: config.controlPlanes,
-      token: joinTokenOf(config),
-      nodeName,
-    }));
+  const identity = await joinCluster({
+    dataDirectory,
+    addresses: config.controlPlanes,
+    // Read by who has not joined yet alone: afterwards its file may be gone.
+    get token() {
+      return joinTokenOf(config);
+    },
+    nodeName,
+  });
 
   const store = openNodeStoreWriter({ dataDirectory }, logger);
   closing.add(() => store.close());

@@ -26,7 +26,7 @@ export class JoinRefusedError extends GatewayError {
 export interface JoinClusterOptions {
   readonly dataDirectory: string;
   readonly addresses: readonly Address[];
-  /** As `signet node token` printed it. Spent by this. */
+  /** As `signet node token` printed it. Spent by this; not asked for by a node that has joined. */
   readonly token: string;
   readonly nodeName: string;
   readonly signal?: AbortSignal;
