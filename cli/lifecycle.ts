@@ -10,6 +10,8 @@ export interface LifecycleOptions {
   readonly log: RootLogger;
   /** How long `close` may take before the process stops anyway, as a failure. */
   readonly closeTimeoutMs: number;
+  /** Says that the role runs. Whoever hears it may ask it to stop at once. */
+  readonly announce: () => void;
   /**
    * Signals to leave alone. A forked child ignores the Ctrl-C that a terminal sends to the whole
    * process group: its parent says when to stop.
@@ -18,13 +20,13 @@ export interface LifecycleOptions {
 }
 
 /**
- * Waits for SIGINT or SIGTERM, then closes. A second signal ends the process at once. SIGUSR2
- * switches the log to debug and back.
+ * Announces the role, waits for SIGINT or SIGTERM, then closes. A second signal ends the process at
+ * once. SIGUSR2 switches the log to debug and back.
  * @returns the exit code.
  */
 export async function runUntilSignal(
   running: RunningRole,
-  { log, closeTimeoutMs, ignore = [] }: LifecycleOptions,
+  { log, closeTimeoutMs, announce, ignore = [] }: LifecycleOptions,
 ): Promise<number> {
   toggleDebugOnSignal(log);
   const stop = new Promise<StopSignal>((resolve) => {
@@ -38,6 +40,7 @@ export async function runUntilSignal(
       });
     }
   });
+  announce();
   log.info({ signal: await stop }, 'stopping: draining what is under way');
   return closeWithin(running, closeTimeoutMs, log);
 }

@@ -27,10 +27,16 @@ export function controlPlaneCommand(roles: Roles, io: Io = standardIo): Command 
       },
       io,
     );
-    io.out(describeRunning({ running, loaded, json: options['json'] === true, nextSteps: false }));
+    const text = describeRunning({
+      running,
+      loaded,
+      json: options['json'] === true,
+      nextSteps: false,
+    });
     process.exitCode = await runUntilSignal(running, {
       log,
       closeTimeoutMs: closeTimeout(loaded),
+      announce: () => io.out(text),
     });
   });
 }

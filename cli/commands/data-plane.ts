@@ -24,10 +24,16 @@ export function dataPlaneCommand(roles: Roles, io: Io = standardIo): Command {
     const loaded = loadConfig(flagsBySetting(options));
     const log = createLogger({ level: loaded.config.logLevel, role: 'data-plane' });
     const running = await roles.startDataPlane(loaded.config, log);
-    io.out(describeRunning({ running, loaded, json: options['json'] === true, nextSteps: false }));
+    const text = describeRunning({
+      running,
+      loaded,
+      json: options['json'] === true,
+      nextSteps: false,
+    });
     process.exitCode = await runUntilSignal(running, {
       log,
       closeTimeoutMs: closeTimeout(loaded),
+      announce: () => io.out(text),
     });
   });
 }
@@ -50,10 +56,10 @@ async function runForParent(roles: Roles): Promise<number> {
     process.on('message', (message: LogLevelMessage) => {
       if (message.kind === 'log-level') log.level = message.level;
     });
-    tellParent({ kind: 'running', listening: running.listening });
     const code = await runUntilSignal(running, {
       log,
       closeTimeoutMs: closeTimeout({ config }),
+      announce: () => tellParent({ kind: 'running', listening: running.listening }),
       ignore: ['SIGINT'],
     });
     // The parent's channel, which is still watched, would keep the process alive.

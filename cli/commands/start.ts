@@ -23,10 +23,16 @@ export function startCommand(roles: Roles, io: Io = standardIo): Command {
     const loaded = loadConfig(flagsBySetting(options));
     const log = createLogger({ level: loaded.config.logLevel, role: 'control-plane' });
     const running = await startAllInOne(roles, loaded, { log, io });
-    io.out(describeRunning({ running, loaded, json: options['json'] === true, nextSteps: true }));
+    const text = describeRunning({
+      running,
+      loaded,
+      json: options['json'] === true,
+      nextSteps: true,
+    });
     process.exitCode = await runUntilSignal(running, {
       log,
       closeTimeoutMs: closeTimeout(loaded),
+      announce: () => io.out(text),
     });
   });
 }
