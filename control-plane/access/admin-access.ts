@@ -64,10 +64,10 @@ export async function openAdminAccess(options: AdminAccessOptions): Promise<Admi
       addTokenRoutes(server, { store, clock, logger });
       addSessionRoute(server);
       limitConnections(server.server);
-      if (tlsFiles === undefined) return;
+      if (tlsFiles === undefined || tls === undefined) return;
       // A Fastify instance made with `https` has a TLS server; its type does not say so.
       const listener = server.server as unknown as Server;
-      const watching = watchAdminTls(tlsFiles, listener, logger);
+      const watching = watchAdminTls(tlsFiles, tls, listener, logger);
       server.addHook('onClose', () => watching.close());
     },
     callers: {

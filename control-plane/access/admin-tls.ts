@@ -15,12 +15,14 @@ export interface AdminTlsFiles {
   readonly keyPath: string;
 }
 
+export type AdminTls = TlsOptions & { readonly cert: string };
+
 /**
  * Options of the admin listener. Client certificates are asked for, and judged by the guard: a caller
  * without one may still have a token.
  * @throws AdminTlsError with what to do
  */
-export async function loadAdminTls(files: AdminTlsFiles): Promise<TlsOptions> {
+export async function loadAdminTls(files: AdminTlsFiles): Promise<AdminTls> {
   return { ...(await loadContext(files)), requestCert: true, rejectUnauthorized: false };
 }
 
@@ -31,14 +33,18 @@ export interface RenewableListener {
 
 /**
  * Gives the listener the new certificate as soon as the files change. Open connections keep theirs. A
- * pair that does not work, or is only half written, leaves the old one in use.
+ * pair that does not work, or is only half written, leaves the old one in use. What else changes beside the
+ * files changes nothing: a new context would end every session that could be resumed.
+ *
+ * @param inUse what the listener was made with.
  */
 export function watchAdminTls(
   files: AdminTlsFiles,
+  inUse: AdminTls,
   listener: RenewableListener,
   logger: Logger,
 ): { close(): void } {
-  const renewal = new Renewal(files, listener, logger);
+  const renewal = new Renewal(files, inUse.cert, listener, logger);
   return { close: () => renewal.close() };
 }
 
@@ -51,10 +57,11 @@ class Renewal {
   readonly #logger: Logger;
   readonly #watchers: readonly FSWatcher[];
   #timer: NodeJS.Timeout | undefined;
-  #shown: string | undefined;
+  #shown: string;
 
-  constructor(files: AdminTlsFiles, listener: RenewableListener, logger: Logger) {
+  constructor(files: AdminTlsFiles, shown: string, listener: RenewableListener, logger: Logger) {
     this.#files = files;
+    this.#shown = shown;
     this.#listener = listener;
     this.#logger = logger;
     // The directories, since tools replace files, and a watched file that is replaced is lost.
@@ -80,7 +87,10 @@ class Renewal {
     try {
       const context = await loadContext(this.#files);
       const { cert } = context;
-      if (cert === this.#shown) return;
+      if (cert === this.#shown) {
+        this.#logger.debug({}, 'admin listener: the certificate is still the same');
+        return;
+      }
       this.#listener.setSecureContext(context);
       this.#shown = cert;
       const { validTo } = new X509Certificate(cert);

@@ -70,8 +70,9 @@ describe('the admin listener', () => {
 
   it('shows a new certificate once the files change, and the old one if they are broken', async () => {
     const files = await filesWith(pair('/CN=old.test'));
-    const { server, port } = await listen(await loadAdminTls(files));
-    const watching = watchAdminTls(files, server, silentLogger);
+    const inUse = await loadAdminTls(files);
+    const { server, port } = await listen(inUse);
+    const watching = watchAdminTls(files, inUse, server, silentLogger);
     onTestFinished(() => watching.close());
     expect(await shake(port)).toBe('old.test');
 
@@ -85,6 +86,22 @@ describe('the admin listener', () => {
     await writeFile(files.certPath, 'broken');
     await vi.waitFor(() => expect(failed).toHaveBeenCalled(), 5000);
     expect(await shake(port)).toBe('new.test');
+  });
+
+  it('keeps what it shows while other files beside them change', async () => {
+    const files = await filesWith(pair());
+    const inUse = await loadAdminTls(files);
+    const setSecureContext = vi.fn();
+    const watching = watchAdminTls(files, inUse, { setSecureContext }, silentLogger);
+    onTestFinished(() => watching.close());
+    const looked = vi.spyOn(silentLogger, 'debug');
+    await writeFile(`${files.certPath}.other`, 'of somebody else');
+    await vi.waitFor(() => expect(looked).toHaveBeenCalled(), 5000);
+    expect(setSecureContext).not.toHaveBeenCalled();
+    const next = pair();
+    await writeFile(files.keyPath, next.key);
+    await writeFile(files.certPath, next.cert);
+    await vi.waitFor(() => expect(setSecureContext).toHaveBeenCalledTimes(1), 5000);
   });
 
   it('refuses TLS below 1.2 and plain HTTP', async () => {
