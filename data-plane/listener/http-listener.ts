@@ -3,12 +3,14 @@ import type { ListenerGateway } from '../proxy/gateway.js';
 import { WebSocketRoute } from '../proxy/web-socket/web-socket-route.js';
 import type { ConnectionLimit } from './connection-limit.js';
 import { type AppDescriptor, createHttpApp, type EngineApp } from './engine.js';
+import { SolePeer } from './sole-peer.js';
 
 /** The plain side of one worker: one app for the thread's whole life. */
 export class HttpListener {
   readonly descriptor: AppDescriptor;
   readonly #app: EngineApp = createHttpApp();
   readonly #limit: ConnectionLimit;
+  readonly #solePeer = new SolePeer();
   #connections = 0;
   #accepted = 0;
 
@@ -18,11 +20,15 @@ export class HttpListener {
     this.descriptor = this.#app.getDescriptor();
     // A WebSocket stays one of the connections until it closes.
     const webSocket = new WebSocketRoute((change) => {
-      if (change > 0) return;
-      this.#connections -= 1;
-      limit.closed();
+      if (change < 0) this.#closed();
     });
-    const downstream = { scheme: 'http', port, serverName: undefined, webSocket } as const;
+    const downstream = {
+      scheme: 'http',
+      port,
+      serverName: undefined,
+      solePeer: this.#solePeer,
+      webSocket,
+    } as const;
     this.#app.ws('/*', gateway.webSocketBehavior(webSocket, downstream));
     this.#app.any('/*', (res, req) => gateway.handle(res, req, downstream));
     this.#app.filter((connection, change) => this.#track(connection, Number(change)));
@@ -43,12 +49,19 @@ export class HttpListener {
   }
 
   #track(connection: HttpResponse, change: number): void {
-    this.#connections += change;
     if (change < 0) {
-      this.#limit.closed();
+      this.#closed();
       return;
     }
+    this.#connections += 1;
     this.#accepted += 1;
+    this.#solePeer.joined(connection);
     this.#limit.opened(connection);
+  }
+
+  #closed(): void {
+    this.#connections -= 1;
+    if (this.#connections === 0) this.#solePeer.allLeft();
+    this.#limit.closed();
   }
 }

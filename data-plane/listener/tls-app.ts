@@ -6,6 +6,7 @@ import { WebSocketRoute } from '../proxy/web-socket/web-socket-route.js';
 import type { ConnectionLimit } from './connection-limit.js';
 import { type AppDescriptor, createTlsApp, type EngineApp } from './engine.js';
 import type { KeyFile } from './key-file.js';
+import { SolePeer } from './sole-peer.js';
 import { teachUpgradeContext } from './upgrade-context.js';
 
 export interface TlsAppOptions {
@@ -44,6 +45,7 @@ export class TlsApp {
   readonly #names = new Set<string>();
   readonly #answerDefault: (res: HttpResponse, req: HttpRequest) => void;
   readonly #webSocket = new WebSocketRoute((change) => this.#countWebSocket(change));
+  readonly #solePeer = new SolePeer();
   /** Resolves when WebSockets can be taken, or never will be; before it connections should not come. */
   readonly ready: Promise<void>;
   #connections = 0;
@@ -184,7 +186,10 @@ export class TlsApp {
   #downstream(serverName: string | undefined): Downstream {
     const { port } = this.#options;
     const isDraining = () => this.isDraining;
-    return { scheme: 'https', port, serverName, isDraining, webSocket: this.#webSocket };
+    return {
+      ...{ scheme: 'https', port, serverName, isDraining },
+      ...{ solePeer: this.#solePeer, webSocket: this.#webSocket },
+    };
   }
 
   /** The engine's filter never counts a connection down that became a WebSocket. */
@@ -207,13 +212,20 @@ export class TlsApp {
   #track(connection: HttpResponse, change: number): void {
     const { limit } = this.#options;
     this.#count(change);
-    if (change > 0) limit.opened(connection);
-    else limit.closed();
+    if (change > 0) {
+      this.#solePeer.joined(connection);
+      limit.opened(connection);
+    } else {
+      limit.closed();
+    }
   }
 
   #count(change: number): void {
     this.#connections += change;
     if (change > 0) this.#accepted += 1;
-    else if (this.#connections === 0) this.owner?.emptied();
+    else if (this.#connections === 0) {
+      this.#solePeer.allLeft();
+      this.owner?.emptied();
+    }
   }
 }

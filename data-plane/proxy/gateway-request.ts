@@ -155,7 +155,7 @@ export class GatewayRequest implements ExchangeOwner, ForwardingEnd, ClientBodyR
 
   /** Asked of the engine at its first use, within the handler: the gateway's own answers need none. */
   #peerAddress(): string {
-    this.#peer ??= this.#exchange.peerAddress();
+    this.#peer ??= this.#downstream.solePeer?.address ?? this.#exchange.peerAddress();
     return this.#peer;
   }
 

@@ -18,6 +18,11 @@ export interface Downstream {
    * certificate was shown: the engine tells only names that have a context of their own.
    */
   readonly serverName: string | undefined;
+  /**
+   * The address of every client that is connected to the listener now, where they have one in common;
+   * without it the engine is asked for each request's.
+   */
+  readonly solePeer?: { readonly address: string | undefined };
   /** Whether the connection's listener was replaced: it is then closed after the answer. */
   readonly isDraining?: () => boolean;
   /** Absent: WebSocket handshakes are refused. */

@@ -2,6 +2,7 @@ import uws from 'uWebSockets.js';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { BroadcastChannel } from 'node:worker_threads';
 import { FileAccessLog } from '../../../data-plane/access-log/file-access-log.js';
+import { SolePeer } from '../../../data-plane/listener/sole-peer.js';
 import { RequestMeter } from '../../../data-plane/metrics/request-meter.js';
 import { Gateway } from '../../../data-plane/proxy/gateway.js';
 import type { ProxyLimits } from '../../../data-plane/proxy/proxy-limits.js';
@@ -99,14 +100,24 @@ const gateway = new Gateway({
 function listen(app: uws.TemplatedApp, scheme: 'http' | 'https'): number {
   let port = 0;
   const webSocket = new WebSocketRoute();
+  const solePeer = new SolePeer();
   const downstream = {
     scheme,
     port: scheme === 'http' ? 8000 : 8443,
     serverName: options.serverName,
+    solePeer,
     webSocket,
   };
   app.ws('/*', gateway.webSocketBehavior(webSocket, downstream));
   app.any('/*', (res, req) => gateway.handle(res, req, downstream));
+  // WebSockets are counted up alone: after one no address is forgotten, which does no harm.
+  let connections = 0;
+  const track = (connection: uws.HttpResponse, change: number) => {
+    connections += change;
+    if (change > 0) solePeer.joined(connection);
+    else if (connections === 0) solePeer.allLeft();
+  };
+  app.filter((connection, change) => track(connection, Number(change)));
   app.listen('127.0.0.1', 0, (socket) => {
     if (socket === false) throw new Error('the gateway could not listen');
     port = uws.us_socket_local_port(socket);
