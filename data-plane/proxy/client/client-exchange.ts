@@ -95,7 +95,7 @@ export class ClientExchange implements ResponseStreamOwner {
   }
 
   resumeBody(): void {
-    this.#context.turn.run(() => {
+    this.#run(() => {
       if (this.isOver || !this.isReadingPaused) return;
       this.resumeReading();
       this.#stream?.retry();
@@ -197,7 +197,7 @@ export class ClientExchange implements ResponseStreamOwner {
       this.#cork.onceReleased(() => this.cut());
       return;
     }
-    this.#context.turn.run(() => {
+    this.#context.turn.runClosing(() => {
       if (this.isOver) return;
       this.#end();
       this.#state = 'aborted';
@@ -234,9 +234,16 @@ export class ClientExchange implements ResponseStreamOwner {
       write();
       return;
     }
-    this.#context.turn.run(() => {
+    this.#run(() => {
       if (!this.isOver) this.batch(write);
     });
+  }
+
+  /** Any write may be the one that ends the response, and with it perhaps the connection. */
+  #run(task: () => void): void {
+    const { turn } = this.#context;
+    if (this.#after === 'keep') turn.run(task);
+    else turn.runClosing(task);
   }
 
   #writeStart(start: ResponseStart): void {
@@ -249,7 +256,7 @@ export class ClientExchange implements ResponseStreamOwner {
     this.#state = 'started';
     this.#stream = stream;
     this.#res.onWritable(() => {
-      this.#context.turn.run(() => stream.drained());
+      this.#run(() => stream.drained());
       return true;
     });
     this.#tick();

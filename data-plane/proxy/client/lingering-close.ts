@@ -16,7 +16,7 @@ const lingerMs = 10_000;
 export function endAndLinger(res: HttpResponse, turn: EngineTurn): void {
   let isOpen = true;
   const timer = setTimeout(() => {
-    turn.run(() => {
+    turn.runClosing(() => {
       if (isOpen) res.close();
     });
   }, lingerMs);

@@ -101,7 +101,9 @@ export class WebSocketRelay implements TunnelReceiver {
       // Nothing more can be said to it: what waits there would have to be taken first.
       this.#connection.destroy();
       this.#closeSent = true;
-      this.#turn.run(() => this.#endClient(internalError, Buffer.from('the upstream is too slow')));
+      this.#turn.runClosing(() =>
+        this.#endClient(internalError, Buffer.from('the upstream is too slow')),
+      );
     }
   }
 
@@ -162,7 +164,7 @@ export class WebSocketRelay implements TunnelReceiver {
   }
 
   failed(): void {
-    this.#turn.run(() => {
+    this.#turn.runClosing(() => {
       if (this.#clientClosed) return;
       // Without a close frame from the upstream the client gets none either: 1006 on both sides.
       this.#client?.close();
@@ -171,7 +173,7 @@ export class WebSocketRelay implements TunnelReceiver {
 
   /** Says goodbye to both sides: the gateway stops. */
   goAway(): void {
-    this.#turn.run(() => this.#closeBoth(goingAway, ''));
+    this.#turn.runClosing(() => this.#closeBoth(goingAway, ''));
   }
 
   #sendPiece(piece: Buffer, isBinary: boolean, first: boolean, last: boolean): void {
