@@ -18,13 +18,14 @@ const { values } = parseArgs({
     nodes: { type: 'string', default: '2' },
     subscribers: { type: 'string', default: '0' },
     uploads: { type: 'string', default: '1000' },
+    'warm-ups': { type: 'string', default: '200' },
   },
 });
 const nodes = Number(values.nodes);
 const host = 'propagation.test';
 const barsMs = { p50: 15, p99: 50 };
 /** Until then an upload costs up to a third more: what is run often is still being compiled. */
-const warmUps = 200;
+const warmUps = Number(values['warm-ups']);
 
 const fleet = new LoopbackFleet();
 const subscribers = new SimulatedSubscribers();

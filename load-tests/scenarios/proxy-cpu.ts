@@ -11,12 +11,15 @@ import { bar, machine } from '../support.js';
  */
 const { values } = parseArgs({
   options: {
-    rounds: { type: 'string', default: '5' },
+    rounds: { type: 'string', default: '7' },
+    'warm-ups': { type: 'string', default: '3' },
     seconds: { type: 'string', default: '2' },
     rate: { type: 'string', default: '3000' },
   },
 });
 const rounds = Number(values.rounds);
+/** Rounds of each that don't count: what V8 has not optimised yet costs a tenth more. */
+const warmUps = Number(values['warm-ups']);
 const seconds = Number(values.seconds);
 
 const bench = await ProxyBench.start();
@@ -24,13 +27,13 @@ const nginx = await bench.nginx('nginx');
 const nginxWithFields = await bench.nginx('nginx with our fields', true);
 const signet = await bench.signet('signet');
 
-/** The rounds of each proxy; the first, which warms up code, pools and caches, is left out. */
+/** The rounds of each proxy; those that warm up code, pools and caches are left out. */
 async function inTurns(proxies: readonly BenchedProxy[], traffic: Traffic): Promise<Round[][]> {
   const all: Round[][] = proxies.map(() => []);
-  for (let round = 0; round <= rounds; round++) {
+  for (let round = 0; round < warmUps + rounds; round++) {
     for (const [n, proxy] of proxies.entries()) {
       const figures = await bench.round(proxy, traffic, seconds);
-      if (round > 0) all[n]?.push(figures);
+      if (round >= warmUps) all[n]?.push(figures);
     }
   }
   for (const [n, { name }] of proxies.entries()) {
