@@ -6,7 +6,8 @@ import { useScene } from './support/scene.js';
 
 const scene = useScene();
 
-const connections = 10_000;
+const connections = 5_000;
+const rounds = 4;
 const atATime = 20;
 
 /** What the C library's heap takes of the process's resident memory; V8's is elsewhere. */
@@ -33,9 +34,13 @@ async function closeMany(port: number, count: number): Promise<void> {
 it('a connection that the gateway closed leaves no memory behind', async () => {
   const gateway = await scene.gateway({ apis: [] });
   const { pid, httpPort } = gateway;
-  await closeMany(httpPort, connections / 5);
-  const before = heapBytes(pid);
-  await closeMany(httpPort, connections);
-  expect((heapBytes(pid) - before) / connections).toBeLessThan(150);
-  expect((await gateway.measure()).counters.requestsTotal).toBe(connections * 1.2);
+  const left: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const before = heapBytes(pid);
+    await closeMany(httpPort, connections);
+    left.push((heapBytes(pid) - before) / connections);
+  }
+  expect((await gateway.measure()).counters.requestsTotal).toBe(connections * rounds);
+  // What each connection leaves behind every round shows; compiling what became hot only some.
+  expect(Math.min(...left)).toBeLessThan(120);
 }, 60_000);
