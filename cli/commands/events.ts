@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
+import { pauseUntilAborted } from '../../shared/pause.js';
 import {
   type AdminConnection,
   type AdminOptions,
@@ -106,8 +106,7 @@ async function follow(
         if (error instanceof AdminRefusal && error.status < 500) throw error;
         io.error(`${error instanceof Error ? error.message : String(error)}; trying again\n`);
       }
-      // Cut short by Ctrl-C, which the loop looks at next.
-      await delay(1000, undefined, { signal: interrupted.signal }).catch(() => {});
+      await pauseUntilAborted(1000, interrupted.signal);
     }
   } finally {
     process.off('SIGINT', stop).off('SIGTERM', stop);

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { RecordedEvent } from '../../shared/events.js';
 import type { CertificateId, KeyId, PluginId } from '../../shared/gateway-model.js';
 import type { Logger } from '../../shared/logger.js';
+import { pauseUntilAborted } from '../../shared/pause.js';
 import type { GatewayState, UnusedKey } from '../domain/state.js';
 import type { Clock } from '../ports/clock.js';
 import type { KeyVault } from '../ports/key-vault.js';
@@ -146,9 +146,9 @@ export class KeyErasure {
     }
   }
 
-  async #pause(ms: number): Promise<void> {
-    // Aborted by `stop`: the loops above end by themselves.
-    await delay(ms, undefined, { signal: this.#stopping.signal, ref: false }).catch(() => {});
+  /** Aborted by `stop`: the loops above end by themselves. */
+  #pause(ms: number): Promise<void> {
+    return pauseUntilAborted(ms, this.#stopping.signal, { ref: false });
   }
 }
 

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { OneAtATime } from '../../shared/one-at-a-time.js';
 import { nextRevision, type Revision } from '../../shared/revision.js';
 import { fold } from '../domain/evolve.js';
 import { type GatewayState, initialState } from '../domain/state.js';
@@ -17,7 +18,7 @@ export class PastStates {
   readonly #log: EventLog;
   readonly #folded: FoldedLog;
   readonly #kept = new LRUCache<Revision, FoldedState>({ max: maxKept });
-  #replaying: Promise<unknown> = Promise.resolve();
+  readonly #replays = new OneAtATime();
 
   constructor(log: EventLog, folded: FoldedLog) {
     this.#log = log;
@@ -31,10 +32,7 @@ export class PastStates {
   at(revision: Revision): Promise<GatewayState> {
     const { state, head } = this.#folded;
     if (revision === head) return Promise.resolve(state);
-    const asked = this.#replaying.then(() => this.#replay(revision));
-    // Whoever asked hears of a failure; the next replay starts afresh.
-    this.#replaying = asked.catch(() => undefined);
-    return asked;
+    return this.#replays.run(() => this.#replay(revision));
   }
 
   async #replay(revision: Revision): Promise<GatewayState> {

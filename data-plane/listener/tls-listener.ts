@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Hostname } from '../../shared/hostname.js';
+import { OneAtATime } from '../../shared/one-at-a-time.js';
 import type { RejectedEntry } from '../../shared/snapshot.js';
 import type { AppliedChanges } from '../store/node-store.js';
 import type { BloomFilter } from './bloom-filter.js';
@@ -80,7 +81,7 @@ export class TlsListener {
   #acceptedByDiscarded = 0;
   #contextsOfDiscarded = 0;
   #replacedAt = 0;
-  #work: Promise<unknown> = Promise.resolve();
+  readonly #work = new OneAtATime();
   #isClosed = false;
 
   constructor(options: TlsListenerOptions) {
@@ -126,7 +127,7 @@ export class TlsListener {
    * refreshed. Calls are worked off one by one.
    */
   apply(changes: AppliedChanges): Promise<readonly RejectedEntry[]> {
-    return this.#inTurn(async () => {
+    return this.#work.run(async () => {
       this.#outdate(changes);
       const isOutdated = this.#current.isOutdatedBy(changes);
       const changed = changes.hosts === 'all' ? [] : hostsToProve(changes.hosts);
@@ -151,7 +152,7 @@ export class TlsListener {
 
   /** Resolves when all changes that were applied so far are proved. */
   async provedAll(): Promise<void> {
-    await this.#work;
+    await this.#work.idle();
   }
 
   /** Tells all connections to go once answered; new ones must not come any more. */
@@ -163,12 +164,6 @@ export class TlsListener {
   close(): void {
     this.#isClosed = true;
     for (const app of [...this.#apps, ...this.#leaving]) app.close();
-  }
-
-  #inTurn<Result>(task: () => Promise<Result>): Promise<Result> {
-    const result = this.#work.then(task);
-    this.#work = result.catch(() => undefined); // reported to the caller; the next one starts afresh
-    return result;
   }
 
   /** Old generations keep what they have shown until they end, and so do tickets of theirs. */
@@ -273,7 +268,7 @@ export class TlsListener {
     const generation = new Generation(app, this.#options.generation, spare?.history);
     generation.owner = {
       // Inside a handshake: everything that follows happens in a later turn.
-      filled: () => setImmediate(() => void this.#inTurn(() => this.#renew(generation))),
+      filled: () => setImmediate(() => void this.#work.run(() => this.#renew(generation))),
       emptied: () => {},
     };
     this.#generationCount += 1;
@@ -313,10 +308,12 @@ export class TlsListener {
   /** The next proof does it, or nobody for a while: changes that follow each other do not wait for timers. */
   #clearSoon(bench: Generation): void {
     this.#clearing ??= setTimeout(() => {
-      this.#inTurn(() => this.#clear(bench)).catch((error: unknown) => {
-        const { logger } = this.#options.generation;
-        logger.error({ err: error }, 'the contexts of a proof could not be freed');
-      });
+      this.#work
+        .run(() => this.#clear(bench))
+        .catch((error: unknown) => {
+          const { logger } = this.#options.generation;
+          logger.error({ err: error }, 'the contexts of a proof could not be freed');
+        });
     }, benchIdleMs).unref();
     this.#clearing.refresh();
   }

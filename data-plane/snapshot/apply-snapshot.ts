@@ -1,5 +1,6 @@
 import type { CertificateId } from '../../shared/gateway-model.js';
 import type { Logger } from '../../shared/logger.js';
+import { OneAtATime } from '../../shared/one-at-a-time.js';
 import type { Revision } from '../../shared/revision.js';
 import type { RejectedEntry, SnapshotTransfer } from '../../shared/snapshot.js';
 import type { Histogram } from '../metrics/histogram.js';
@@ -32,7 +33,8 @@ export function snapshotApplier(
 ): SnapshotApplier {
   /** By host. */
   const standing = new Map<string, RejectedEntry>();
-  let tail: Promise<unknown> = Promise.resolve();
+  /** A snapshot is applied after the one before was served. */
+  const turns = new OneAtATime();
 
   // What was proved is settled with the next snapshot, which would else take for last good what was
   // replaced before; or by itself if none comes soon. After a crash in between it is proved again.
@@ -44,18 +46,13 @@ export function snapshotApplier(
   };
   const settleSoon = () => {
     settling ??= setTimeout(() => {
-      inTurn(async () => settle()).catch((error: unknown) => {
-        logger.error({ err: error }, 'the store could not drop what was replaced');
-      });
+      turns
+        .run(async () => settle())
+        .catch((error: unknown) => {
+          logger.error({ err: error }, 'the store could not drop what was replaced');
+        });
     }, settleDelayMs).unref();
     settling.refresh();
-  };
-
-  /** One at a time: a snapshot is applied after the one before was served. */
-  const inTurn = <Result>(work: () => Promise<Result>): Promise<Result> => {
-    const turn = tail.then(work);
-    tail = turn.catch(() => {}); // The caller hears of it; the next turn must not.
-    return turn;
   };
 
   const prove = async (changes: AppliedChanges, revision: Revision): Promise<AppliedSnapshot> => {
@@ -89,9 +86,9 @@ export function snapshotApplier(
     get revision() {
       return store.revision;
     },
-    served: () => inTurn(proveStored),
+    served: () => turns.run(proveStored),
     apply: (transfer) =>
-      inTurn(async () => {
+      turns.run(async () => {
         const startedAt = performance.now();
         const changes = await writeTransfer(store, transfer, proved);
         proved = undefined;

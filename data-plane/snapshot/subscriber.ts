@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { frameSocket } from '../../shared/frame-socket.js';
 import type { Logger } from '../../shared/logger.js';
+import { pauseUntilAborted } from '../../shared/pause.js';
 import type { Revision } from '../../shared/revision.js';
 import type { NodeHealth } from '../../shared/snapshot-protocol.js';
 import { type Address, connectTls, longestSilenceMs } from './control-plane-connection.js';
@@ -181,7 +182,7 @@ export function connectToControlPlane(
       rounds += 1;
       // Part of the wait is random, so that a thousand nodes don't come back in one instant.
       const waitMs = boundMs / 2 + (boundMs / 2) * random();
-      await delay(waitMs, undefined, { signal: closing.signal }).catch(() => {});
+      await pauseUntilAborted(waitMs, closing.signal);
     }
   };
   const running = run();

@@ -28,7 +28,7 @@ import { contiguous } from './contiguous.js';
 import { type EventStoreConnection, StoreCallError } from './event-store-connection.js';
 import { followLive } from './live-subscription.js';
 import { RecentIds } from './recent-ids.js';
-import { pause, type RetryOutcome, retried } from './retry.js';
+import { backOff, type RetryOutcome, retried } from './retry.js';
 import type { OperationName, StoreFailure, StoreOperations } from './worker-protocol.js';
 
 export interface EventStoreEventLogOptions {
@@ -134,8 +134,7 @@ export class EventStoreEventLog implements EventLog {
         if (ended.aborted) break;
         if (!isPassing(error)) throw error;
         if (delivered !== before) cuts = 0;
-        // Cut short by the end, which the loop looks at next.
-        await pause(cuts, ended).catch(() => undefined);
+        await backOff(cuts, ended);
       }
     }
     if (!signal.aborted) this.#checkOpen();

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { pauseUntilAborted } from '../../../shared/pause.js';
 import { StoreCallError } from './event-store-connection.js';
 import type { StoreFailure } from './worker-protocol.js';
 
@@ -35,19 +35,14 @@ export async function retried<Answer>(
         return { failure: error.failure, maybeDone };
       }
     }
-    await pause(attempt, options.signal);
+    await backOff(attempt, options.signal);
   }
 }
 
-/** 10 ms at first, doubled each time up to a second, minus up to half by chance. */
-export async function pause(attempt: number, signal: AbortSignal): Promise<void> {
+/** Waits 10 ms at first, doubled each time up to a second, minus up to half by chance; no longer than `signal`. */
+export function backOff(attempt: number, signal: AbortSignal): Promise<void> {
   const longest = Math.min(1000, 10 * 2 ** attempt);
-  const ms = longest * (0.5 + Math.random() / 2);
-  try {
-    await delay(ms, undefined, { signal });
-  } catch {
-    signal.throwIfAborted();
-  }
+  return pauseUntilAborted(longest * (0.5 + Math.random() / 2), signal);
 }
 
 /** `work`, or the signal's reason if that comes first; `work` then goes on unobserved. */
