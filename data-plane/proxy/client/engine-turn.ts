@@ -10,7 +10,8 @@
  *
  * What closes a connection must not run there either, but before the loop polls: the engine frees what was
  * closed when polling is over, just ahead of every `setImmediate`. What one of those closes has had libuv's
- * close callback by the next time, and is then never freed: 464 bytes a connection.
+ * close callback by the next time, and is then never freed: 464 bytes a connection. That covers the ticks
+ * which such a task leads to, too.
  *
  * One per thread. Whoever runs code inside another engine callback (the handshake's) marks it too.
  */
@@ -20,6 +21,9 @@ export class EngineTurn {
   #deferred: (() => void)[] = [];
   #closings: (() => void)[] = [];
   readonly #flush = () => this.#open();
+  readonly #flushed = () => {
+    this.#isFlushing = false;
+  };
   readonly #close = () => this.#runClosings();
 
   /** To be called first in every read callback of the engine. */
@@ -51,7 +55,7 @@ export class EngineTurn {
     const tasks = this.#deferred;
     this.#deferred = [];
     for (const task of tasks) task();
-    this.#isFlushing = false;
+    process.nextTick(this.#flushed);
   }
 
   #runClosings(): void {
