@@ -27,16 +27,11 @@ export function controlPlaneCommand(roles: Roles, io: Io = standardIo): Command 
       },
       io,
     );
-    const text = describeRunning({
-      running,
-      loaded,
-      json: options['json'] === true,
-      nextSteps: false,
-    });
+    const json = options['json'] === true;
     process.exitCode = await runUntilSignal(running, {
       log,
       closeTimeoutMs: closeTimeout(loaded),
-      announce: () => io.out(text),
+      announce: () => io.out(describeRunning({ running, loaded, json, nextSteps: false })),
     });
   });
 }

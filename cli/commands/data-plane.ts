@@ -24,16 +24,11 @@ export function dataPlaneCommand(roles: Roles, io: Io = standardIo): Command {
     const loaded = loadConfig(flagsBySetting(options));
     const log = createLogger({ level: loaded.config.logLevel, role: 'data-plane' });
     const running = await roles.startDataPlane(loaded.config, log);
-    const text = describeRunning({
-      running,
-      loaded,
-      json: options['json'] === true,
-      nextSteps: false,
-    });
+    const json = options['json'] === true;
     process.exitCode = await runUntilSignal(running, {
       log,
       closeTimeoutMs: closeTimeout(loaded),
-      announce: () => io.out(text),
+      announce: () => io.out(describeRunning({ running, loaded, json, nextSteps: false })),
     });
   });
 }

@@ -23,16 +23,11 @@ export function startCommand(roles: Roles, io: Io = standardIo): Command {
     const loaded = loadConfig(flagsBySetting(options));
     const log = createLogger({ level: loaded.config.logLevel, role: 'control-plane' });
     const running = await startAllInOne(roles, loaded, { log, io });
-    const text = describeRunning({
-      running,
-      loaded,
-      json: options['json'] === true,
-      nextSteps: true,
-    });
+    const json = options['json'] === true;
     process.exitCode = await runUntilSignal(running, {
       log,
       closeTimeoutMs: closeTimeout(loaded),
-      announce: () => io.out(text),
+      announce: () => io.out(describeRunning({ running, loaded, json, nextSteps: true })),
     });
   });
 }

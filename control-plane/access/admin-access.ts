@@ -1,4 +1,4 @@
-import type { Server, TlsOptions } from 'node:tls';
+import { Server, type TlsOptions } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 import type { ListenAddress } from '../../shared/listen-address.js';
 import type { Logger } from '../../shared/logger.js';
@@ -64,9 +64,8 @@ export async function openAdminAccess(options: AdminAccessOptions): Promise<Admi
       addTokenRoutes(server, { store, clock, logger });
       addSessionRoute(server);
       limitConnections(server.server);
-      if (tlsFiles === undefined || tls === undefined) return;
-      // A Fastify instance made with `https` has a TLS server; its type does not say so.
-      const listener = server.server as unknown as Server;
+      const listener = server.server;
+      if (tlsFiles === undefined || tls === undefined || !(listener instanceof Server)) return;
       const watching = watchAdminTls(tlsFiles, tls, listener, logger);
       server.addHook('onClose', () => watching.close());
     },

@@ -62,8 +62,13 @@ export class ClusterMembers {
       await this.#options.execute({ type: 'AdmitNode', node }, `node ${node.name}`);
       return true;
     } catch (error) {
-      // If that fails too, the token is lost, which is better than good twice.
-      await giveBack().catch(() => undefined);
+      await giveBack().catch((fault: unknown) => {
+        // Which is better than good twice.
+        throw new AggregateError(
+          [error, fault],
+          'the node was not recorded, and its token is spent',
+        );
+      });
       throw error;
     }
   }

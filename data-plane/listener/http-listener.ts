@@ -61,7 +61,7 @@ export class HttpListener {
 
   #closed(): void {
     this.#connections -= 1;
-    if (this.#connections === 0) this.#solePeer.allLeft();
+    this.#solePeer.left();
     this.#limit.closed();
   }
 }

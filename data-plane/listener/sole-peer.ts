@@ -7,6 +7,7 @@ import { peerAddressText } from '../proxy/client/peer-address.js';
  * address takes a system call and an `ArrayBuffer` each time: a fourteenth of what a small request costs.
  */
 export class SolePeer {
+  #connections = 0;
   #address: string | undefined;
   #hasOthers = false;
 
@@ -17,6 +18,7 @@ export class SolePeer {
 
   /** To be called when a connection opens, before its first request. */
   joined(connection: Pick<HttpResponse, 'getRemoteAddress'>): void {
+    this.#connections += 1;
     if (this.#hasOthers) return;
     const bytes = connection.getRemoteAddress();
     // Of a connection that is reset already, or of the thread's own test handshakes over a Unix socket:
@@ -27,8 +29,10 @@ export class SolePeer {
     this.#hasOthers = address !== this.#address;
   }
 
-  /** To be called when no connection is left on which a request could come. */
-  allLeft(): void {
+  /** To be called once for each connection that joined, when no request can come on it any more. */
+  left(): void {
+    this.#connections -= 1;
+    if (this.#connections > 0) return;
     this.#address = undefined;
     this.#hasOthers = false;
   }

@@ -187,8 +187,12 @@ export class TlsApp {
     const { port } = this.#options;
     const isDraining = () => this.isDraining;
     return {
-      ...{ scheme: 'https', port, serverName, isDraining },
-      ...{ solePeer: this.#solePeer, webSocket: this.#webSocket },
+      scheme: 'https',
+      port,
+      serverName,
+      isDraining,
+      solePeer: this.#solePeer,
+      webSocket: this.#webSocket,
     };
   }
 
@@ -222,10 +226,11 @@ export class TlsApp {
 
   #count(change: number): void {
     this.#connections += change;
-    if (change > 0) this.#accepted += 1;
-    else if (this.#connections === 0) {
-      this.#solePeer.allLeft();
-      this.owner?.emptied();
+    if (change > 0) {
+      this.#accepted += 1;
+      return;
     }
+    this.#solePeer.left();
+    if (this.#connections === 0) this.owner?.emptied();
   }
 }

@@ -35,6 +35,7 @@ it('a node whose store has a damaged header starts anew, empty', async () => {
 /** Found by the fuzzer: a damaged row has NULL where the schema allows none. */
 it('a node takes a sealed text that is none for one that does not open', () => {
   const key = nodeKey(Buffer.alloc(32, 7));
+  // No type allows either: it is what SQLite read from the damaged row.
   expect(key.unseal(null as unknown as Buffer, 'name')).toBeUndefined();
   expect(key.unseal('text' as unknown as Buffer, 'name')).toBeUndefined();
 });

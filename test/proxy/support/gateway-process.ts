@@ -110,12 +110,10 @@ function listen(app: uws.TemplatedApp, scheme: 'http' | 'https'): number {
   };
   app.ws('/*', gateway.webSocketBehavior(webSocket, downstream));
   app.any('/*', (res, req) => gateway.handle(res, req, downstream));
-  // WebSockets are counted up alone: after one no address is forgotten, which does no harm.
-  let connections = 0;
   const track = (connection: uws.HttpResponse, change: number) => {
-    connections += change;
+    // Of one that became a WebSocket the engine tells no end: then no address is forgotten, which does no harm.
     if (change > 0) solePeer.joined(connection);
-    else if (connections === 0) solePeer.allLeft();
+    else solePeer.left();
   };
   app.filter((connection, change) => track(connection, Number(change)));
   app.listen('127.0.0.1', 0, (socket) => {
